@@ -1,0 +1,72 @@
+# The verbs of this project; `make` alone lists them. All but `lock` and `fresh` work in .venv, made on first use.
+
+PYTHON ?= python3
+UV ?= $(firstword $(wildcard .venv/bin/uv) $(shell command -v uv))
+ARGS ?=
+
+READY := .venv/.ready
+PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fresh lock browser moved
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
+
+demo: $(READY) ## the whole story on the bundled site: crawl, search, replay
+	@.venv/bin/muragat demo $(ARGS)
+
+test: $(READY) browser ## every test this machine can run, with the reason for each it cannot
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: $(READY) ## form, types and layers; seconds
+	@.venv/bin/python -m ruff check .
+	@.venv/bin/python -m ruff format --check .
+	@.venv/bin/python -m mypy
+	@.venv/bin/python -m pytest -q tests/test_layers.py
+
+bench: $(READY) ## the measurements under bench/, each a table
+	@for script in bench/*.py; do \
+		[ -e "$$script" ] || { echo "bench/ holds no script yet"; break; }; \
+		echo "== $$script"; .venv/bin/python "$$script" $(ARGS) || exit 1; \
+	done
+
+fresh: ## `make demo` and `make test` on an empty Debian 12 (root, debootstrap)
+	@bash .ci/fresh
+
+lock: ## requirements.lock from pyproject.toml; ARGS=--upgrade moves every pin
+	@[ -n "$(UV)" ] || { echo "make lock needs uv: .venv/bin/pip install uv, or make lock UV=/path/to/uv" >&2; exit 1; }
+	@"$(UV)" pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet $(ARGS) -o requirements.lock >/dev/null
+
+# Two steps: pip and setuptools first, from the lock as everything else, so that no pip replaces itself half way
+# through, and the one package without a wheel (surt) is built by a setuptools whose hash we know.
+$(READY): requirements.lock pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "muragat needs Python 3.11 or newer; make PYTHON=/path/to/python names another one" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo "muragat needs Python's venv module: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing what requirements.lock pins into .venv (150 MB, about a minute) …"
+	@{ [ "$$(cat $(READY) || pwd)" = "$$(pwd)" ] && .venv/bin/python -c 'import pip'; } 2>/dev/null || \
+		"$(PYTHON)" -m venv --clear .venv
+	@awk '/^[^ ]/ { keep = /^(pip|setuptools)==/ } keep' requirements.lock >.venv/tools.lock
+	@$(PIP) --require-hashes -r .venv/tools.lock
+	@$(PIP) --require-hashes --no-build-isolation -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@pwd >$(READY)
+
+# A checkout that was moved has a .venv that still points to the old place.
+ifneq "$(shell cat $(READY) 2>/dev/null)" "$(shell pwd)"
+$(READY): moved
+endif
+
+# Chromium for the browser tests, and what Playwright's driver (node) links to.
+BROWSER := chromium libatomic1
+browser: $(READY)
+	@if [ -x "$${MURAGAT_CHROMIUM:-/usr/bin/chromium}" ] && .venv/bin/python -m playwright --version >/dev/null 2>&1; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing $(BROWSER) for the browser tests (about a minute) …"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get -q update; apt-get -qy install --no-install-recommends $(BROWSER); } >.venv/browser.log 2>&1 || \
+			echo "That failed, so the browser tests are skipped; .venv/browser.log says why"; \
+	else echo "No browser, so its tests are skipped: apt-get install $(BROWSER), or set MURAGAT_CHROMIUM"; fi
