@@ -1,0 +1,208 @@
+"""Where an archive lies and what its owner set: the directory, muragat.toml, and one profile per site.
+
+    muragat.toml   warcs/   manifest.jsonl   archive.db   frontier.db   sites/   logs/
+
+Both kinds of settings file are TOML read strictly: an unknown key is an error that names the nearest known one, because
+a misspelt `delay` that is silently ignored hurts somebody else's server.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from archive.errors import ConfigError
+
+CONFIG_NAME = "muragat.toml"
+SHIPPED_SITES = Path(__file__).parent / "sites"
+
+
+class CrawlRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to walk a site: table [crawl] of its profile."""
+
+    seeds: tuple[str, ...]  # where a crawl starts
+    hosts: tuple[str, ...]  # host or host:port; pages elsewhere are not followed, what pages need is
+    allow_private: tuple[str, ...] = ()  # host:port that may be fetched although the address is private
+    sitemaps: tuple[str, ...] = ()  # beyond those that robots.txt names
+    feeds: tuple[str, ...] = ()  # beyond those that pages name
+    skip: tuple[str, ...] = ()  # regular expressions; a URL that one of them finds is not fetched
+    delay: float = 1.0  # seconds between two fetches from a host whose robots.txt names no Crawl-delay
+    concurrency: int = 4  # fetches under way at once from one host, where the delay is 0
+    requisites: bool = True  # pictures, styles, fonts and scripts that pages need
+    max_depth: int = 50  # links from a seed
+    max_urls: int = 2_000_000  # in the frontier, for this site
+
+
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where one look of the site keeps its fields: a table [[layout]] of its profile. CSS selectors."""
+
+    since: date | None = None  # first capture date it holds for; None: from the beginning
+    until: date | None = None  # first capture date it no longer holds for
+    article: str | None = None  # the element around the whole article
+    title: str | None = None
+    date: str | None = None
+    authors: str | None = None
+    section: str | None = None
+    tags: str | None = None
+    body: str | None = None
+    drop: tuple[str, ...] = ()  # inside the article, but not of it
+
+
+class ReadRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to read a site's pages: table [read] of its profile."""
+
+    zone: str = "UTC"  # IANA name; printed dates are in it
+    languages: tuple[str, ...] = ()  # that the site publishes in, the main one first
+    boilerplate: tuple[str, ...] = ()  # lines that are on every page and of no article: comment box, newsletter
+    footer: tuple[str, ...] = ()  # the site's own last line; what stands after it was put there by others
+
+
+class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One site's profile: `sites/NAME.toml`."""
+
+    title: str
+    crawl: CrawlRules
+    read: ReadRules = ReadRules()
+    layout: tuple[Layout, ...] = ()
+    name: str = ""  # from the file name
+    digest: str = ""  # "sha256:HEX" of the profile's bytes; part of what rows are a function of
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.read.zone)
+
+    def layout_on(self, day: date) -> Layout | None:
+        """The look that held on the day of a capture; the last one listed wins."""
+        fits = (x for x in reversed(self.layout) if (not x.since or x.since <= day) and (not x.until or day < x.until))
+        return next(fits, None)
+
+
+class Schedule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One crawl that recurs: table [schedule.NAME] of muragat.toml. Either `every` or `cron`."""
+
+    site: str
+    every: str | None = None  # "30m", "6h", "1d"
+    cron: str | None = None  # five fields, in `zone`
+    zone: str = "UTC"
+    full: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """muragat.toml."""
+
+    operator: str = ""  # who runs this; goes into each WARC
+    contact: str = ""  # mail address or page for a site's owner; goes into the User-Agent
+    warc_size: int = 1_000_000_000  # bytes at which a WARC is closed and the next one begun
+    schedule: dict[str, Schedule] = {}
+
+
+class ArchiveDir:
+    """The files of one archive. Nothing is opened or made until it is asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.config_path = root / CONFIG_NAME
+        self.warcs = root / "warcs"
+        self.manifest = root / "manifest.jsonl"
+        self.db = root / "archive.db"
+        self.frontier_db = root / "frontier.db"
+        self.sites = root / "sites"
+        self.logs = root / "logs"
+        self.locks = root / "locks"
+
+    @classmethod
+    def find(cls, given: str | None, *, cwd: Path | None = None) -> ArchiveDir:
+        """The archive named, else $MURAGAT_ARCHIVE, else the nearest folder upwards, else ./muragat-archive."""
+        here = cwd or Path.cwd()
+        if named := given or os.environ.get("MURAGAT_ARCHIVE"):
+            root = Path(named)
+        else:
+            above = (folder for folder in (here, *here.parents) if (folder / CONFIG_NAME).is_file())
+            root = next(above, here / "muragat-archive")
+        directory = cls(root)
+        if not directory.config_path.is_file():
+            what = "is not an archive directory (no muragat.toml)" if root.exists() else "does not exist"
+            raise ConfigError(f"{root} {what}; `muragat init {root} --site URL` makes one, --archive DIR names another")
+        return directory
+
+    def config(self) -> Config:
+        """muragat.toml, read anew."""
+        return _read(self.config_path, Config)
+
+    def site_names(self) -> list[str]:
+        """The sites of this archive, by name."""
+        return sorted(path.stem for path in self.sites.glob("*.toml"))
+
+    def site(self, name: str | None = None) -> Site:
+        """The profile of one site; without a name, of the only one. Raises ConfigError with the known names."""
+        names = self.site_names()
+        if name is None and len(names) == 1:
+            name = names[0]
+        if name is None:
+            known = ", ".join(names) or "none yet: `muragat site add URL`"
+            raise ConfigError(f"{self.root} has {len(names)} sites; name one: {known}")
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            known = ", ".join(names) or "none yet: `muragat site add URL`"
+            hint = f"did you mean {near[0]}?" if near else f"known: {known}"
+            raise ConfigError(f"no site {name!r} in {self.sites}; {hint}")
+        return read_site(self.sites / f"{name}.toml")
+
+    def all_sites(self) -> list[Site]:
+        """The profiles of all sites of this archive."""
+        return [read_site(self.sites / f"{name}.toml") for name in self.site_names()]
+
+
+def read_site(path: Path) -> Site:
+    """A site's profile, with its name and the digest of its bytes."""
+    site = _read(path, Site)
+    for number, pattern in enumerate(site.crawl.skip):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(f"{path}: crawl.skip[{number}] is not a regular expression: {error}") from error
+    try:
+        ZoneInfo(site.read.zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise ConfigError(
+            f"{path}: read.zone {site.read.zone!r} is not a time zone; an example is Asia/Almaty"
+        ) from error
+    digest = "sha256:" + sha256(path.read_bytes()).hexdigest()
+    return msgspec.structs.replace(site, name=path.stem, digest=digest)
+
+
+T = TypeVar("T")
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(str(error), kind)}") from error
+
+
+def _explain(message: str, kind: type) -> str:
+    """msgspec's message; for an unknown key, with the nearest key that is known anywhere in the file."""
+    unknown = re.search(r"unknown field `(.+?)`", message)
+    if not unknown:
+        return message
+    tables = (kind, Site, CrawlRules, ReadRules, Layout, Schedule) if kind is Site else (kind, Schedule)
+    known = {name for table in tables for name in getattr(table, "__struct_fields__", ())} - {"digest", "name"}
+    near = difflib.get_close_matches(unknown[1], known, n=1)
+    return f"unknown key {unknown[1]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
