@@ -1,0 +1,425 @@
+"""The commands that read an archive: index, search, show, diff, changes, spam, timemap, query, status, verify, replay.
+
+No command holds logic: it reads options, calls one function, prints what that returned. Results go to stdout,
+everything else to stderr.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import click
+
+from archive import query as ask
+from archive.config import ArchiveDir
+from archive.errors import MuragatError
+from archive.schema import connect_readonly
+
+archive_option = click.option(
+    "--archive", "archive_dir", metavar="DIR", help="The archive [default: $MURAGAT_ARCHIVE, else the nearest]."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.group()
+def commands() -> None:
+    """Commands that need no network."""
+
+
+class Time(click.ParamType[datetime]):
+    """A point in time as people type it."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """`2024`, `2024-03-15`, ISO 8601 or 14 digits."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return ask.parse_time(str(value))
+        except MuragatError as error:
+            self.fail(str(error), param, ctx)
+
+
+@commands.command()
+@archive_option
+@click.option("--rebuild", is_flag=True, help="Make archive.db anew from the WARCs alone.")
+def index(archive_dir: str | None, rebuild: bool) -> None:
+    """Turn what the WARCs hold into rows."""
+    from archive.index import index_archive
+    from archive.index import rebuild as make_anew
+
+    directory = ArchiveDir.find(archive_dir)
+    report = make_anew(directory) if rebuild else index_archive(directory)
+    for line in report.damaged:
+        click.echo(f"damaged: {line}", err=True)
+    click.echo(
+        f"{report.warcs} WARCs, {report.captures} captures indexed, {report.articles} of them articles", err=True
+    )
+    if report.damaged:
+        raise MuragatError(f"{len(report.damaged)} stretches could not be read; `muragat verify` says where they lie")
+
+
+@commands.command()
+@archive_option
+@click.argument("words", nargs=-1)
+@click.option("--since", type=Time(), help="Published at or after this time.")
+@click.option("--until", metavar="TIME", help="Published until the end of this day, month or year.")
+@click.option("--section", help="Only this section.")
+@click.option("--author", help="Only this author.")
+@click.option("--sort", type=click.Choice(["relevance", "date"]), default="relevance", show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=10, show_default=True)
+@click.option("--offset", type=click.IntRange(0), default=0)
+@json_option
+def search(
+    archive_dir: str | None,
+    words: tuple[str, ...],
+    since: datetime | None,
+    until: str | None,
+    section: str | None,
+    author: str | None,
+    sort: str,
+    limit: int,
+    offset: int,
+    as_json: bool,
+) -> None:
+    """Find articles. Endings, capitals and Turkish letters need not match; "…" is a phrase, -word leaves out."""
+    directory = ArchiveDir.find(archive_dir)
+    found = ask.search(
+        connect_readonly(directory.db),
+        " ".join(words),
+        since=since,
+        until=ask.end_of(until) if until else None,
+        section=section,
+        author=author,
+        by_date=sort == "date",
+        limit=limit,
+        offset=offset,
+    )
+    if as_json:
+        hits = [{**fields(hit), "snippet": _mark(hit.snippet, "", "")} for hit in found.hits]
+        print_json({"total": found.total, "offset": offset, "hits": hits})
+        return
+    zones = _zones(directory)
+    for hit in found.hits:
+        gone = click.style("  (gone from the site)", fg="red") if hit.gone_at else ""
+        click.echo(click.style(hit.title, bold=True) + gone)
+        click.echo("  " + "  ".join(filter(None, [_local(hit.published_at, zones), hit.section, hit.url])))
+        if hit.snippet:
+            click.echo("  " + _mark(hit.snippet, *_highlight()))
+        click.echo()
+    shown = f"{offset + 1}–{offset + len(found.hits)} of {found.total}" if found.hits else "nothing found"
+    click.echo(shown, err=True)
+
+
+@commands.command()
+@archive_option
+@click.argument("url")
+@click.option("--at", type=Time(), help="As captured nearest to this time [default: last].")
+@click.option("--raw", is_flag=True, help="The bytes as served, decompressed.")
+@json_option
+def show(archive_dir: str | None, url: str, at: datetime | None, raw: bool, as_json: bool) -> None:
+    """Print one article, or the payload of its page."""
+    directory = ArchiveDir.find(archive_dir)
+    db = connect_readonly(directory.db)
+    if raw:
+        sys.stdout.buffer.write(ask.payload(db, directory, url, at=at).decoded())
+        return
+    shown = ask.article(db, url, at=at)
+    if as_json:
+        print_json(article_json(shown))
+        return
+    print_article(shown, _zones(directory))
+
+
+def article_json(shown: ask.Shown) -> dict[str, object]:
+    """One article as `show --json` prints it."""
+    lists = ("blocks", "authors", "tags", "images", "sources")
+    said = {name: json.loads(str(value)) if name in lists else value for name, value in shown.fields.items()}
+    capture = shown.capture
+    return {
+        **{name: value for name, value in said.items() if name not in ("id", "warc", "offset", "captures")},
+        "captured_at": f"{capture.captured_at:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "warc": capture.warc,
+        "offset": capture.offset,
+        "payload_digest": capture.payload_digest,
+        "captures": shown.captures,
+        "wordings": shown.wordings,
+        "spam": [
+            {**row, "domains": json.loads(str(row["domains"])), "evidence": json.loads(str(row["evidence"]))}
+            for row in shown.findings
+        ],
+    }
+
+
+def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> None:
+    """One article for people."""
+    said = shown.fields
+    zone = zones.get(str(said["site"]), ZoneInfo("UTC"))
+    click.echo(click.style(str(said["title"]), bold=True))
+    authors = ", ".join(json.loads(str(said["authors"])))
+    published = _local(_text(said["published_at"]), {None: zone}, _text(said["published_precision"]))
+    click.echo("  " + "  ".join(filter(None, [published, authors, _text(said["section"])])))
+    click.echo(f"  {shown.capture.url}")
+    click.echo()
+    blocks = json.loads(str(said["blocks"]))
+    if said["lead"] and (not blocks or str(said["lead"])[:60] not in blocks[0][1]):
+        click.echo(click.style(str(said["lead"]), italic=True) + "\n")
+    prefixes = {"heading": "## ", "quote": "> ", "item": "- ", "caption": "[picture] "}
+    for number, (kind, text) in enumerate(blocks):
+        if kind == "cell" and number and blocks[number - 1][0] == "cell":
+            click.echo(f" | {text}", nl=False)
+            continue
+        if number:
+            click.echo("\n" if blocks[number - 1][0] == "cell" else "")
+        click.echo(prefixes.get(kind, "") + text, nl=kind != "cell")
+    if blocks and blocks[-1][0] == "cell":
+        click.echo()
+    click.echo()
+    tags = ", ".join(json.loads(str(said["tags"])))
+    if tags:
+        click.echo(f"  tags: {tags}")
+    wordings = f"{shown.wordings} wording{'s' if shown.wordings != 1 else ''}"
+    captured = f"{shown.capture.captured_at:%Y-%m-%d %H:%M:%SZ}"
+    click.echo(
+        f"  captured {captured} ({shown.captures} captures, {wordings}); {shown.capture.warc} at {shown.capture.offset}"
+    )
+    if shown.findings:
+        places = ", ".join(sorted({str(row["kind"]) for row in shown.findings}))
+        click.echo(
+            click.style(f"  injected content kept apart: {len(shown.findings)} ({places}); `muragat spam`", fg="yellow")
+        )
+
+
+@commands.command()
+@archive_option
+@click.argument("url")
+@click.argument("start", required=False, type=Time(), metavar="[FROM]")
+@click.argument("end", required=False, type=Time(), metavar="[TO]")
+@json_option
+def diff(archive_dir: str | None, url: str, start: datetime | None, end: datetime | None, as_json: bool) -> None:
+    """What changed between two wordings of an article [default: the first and the last]."""
+    difference = ask.compare(connect_readonly(ArchiveDir.find(archive_dir).db), url, start=start, end=end)
+    if as_json:
+        print_json({**fields(difference), "pieces": [fields(piece) for piece in difference.pieces]})
+        return
+    print_difference(difference)
+
+
+def print_difference(difference: ask.Difference) -> None:
+    """A difference for people: removed words in [- -], added ones in {+ +}, in colour on a terminal."""
+    click.echo(f"{difference.url}\n  from {difference.seen_from[:19]}Z to {difference.seen_to[:19]}Z\n")
+    for piece in ask.shorten(difference.pieces):
+        if piece.change == "removed":
+            click.secho(f"[-{piece.text.strip()}-]", fg="red", nl=False)
+            click.echo(" " if piece.text[-1:].isspace() else "", nl=False)
+        elif piece.change == "added":
+            click.secho("{+" + piece.text.strip() + "+}", fg="green", nl=False)
+            click.echo(" " if piece.text[-1:].isspace() else "", nl=False)
+        else:
+            click.echo(piece.text, nl=False)
+    click.echo()
+
+
+@commands.command()
+@archive_option
+@click.option("--since", type=Time(), help="Only changes seen since then.")
+@json_option
+def changes(archive_dir: str | None, since: datetime | None, as_json: bool) -> None:
+    """Edited and deleted articles, newest first."""
+    found = ask.changes(connect_readonly(ArchiveDir.find(archive_dir).db), since=since)
+    if as_json:
+        print_json([fields(change) for change in found])
+        return
+    for change in found:
+        click.echo(f"{change.at[:19]}Z  {change.kind:6}  {change.title}\n  {change.url}")
+    click.echo(f"{len(found)} changes", err=True)
+
+
+@commands.command()
+@archive_option
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@json_option
+def spam(archive_dir: str | None, limit: int, as_json: bool) -> None:
+    """What somebody injected: since when, where, by which domains."""
+    found = ask.spam(connect_readonly(ArchiveDir.find(archive_dir).db))
+    if as_json:
+        print_json(fields(found))
+        return
+    if not found.findings:
+        click.echo("no injected content found")
+        return
+    click.echo(f"{found.findings} findings on {found.pages} pages, first captured {str(found.first_seen)[:19]}Z")
+    click.echo("where:   " + ", ".join(f"{kind} {count}" for kind, count in found.kinds.items()))
+    click.echo("domains: " + ", ".join(f"{domain} {count}" for domain, count in list(found.domains.items())[:limit]))
+    click.echo()
+    for example in found.examples[:limit]:
+        click.echo(f"{example['kind']:8} {example['url']}\n         {str(example['excerpt'])[:160]}")
+
+
+@commands.command()
+@archive_option
+@click.argument("url")
+@click.option("--link", is_flag=True, help="In link format (RFC 7089).")
+@json_option
+def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> None:
+    """Every capture of one URL."""
+    captures = ask.timemap(connect_readonly(ArchiveDir.find(archive_dir).db), url).captures
+    if as_json:
+        rows = [{**fields(c), "captured_at": f"{c.captured_at:%Y-%m-%dT%H:%M:%S.%fZ}"} for c in captures]
+        print_json(rows)
+    elif link:
+        click.echo(ask.links(captures, replay="http://127.0.0.1:8002/web/"), nl=False)
+    else:
+        for c in captures:
+            what = str(c.status) if c.status else "no answer"
+            note = f"  {c.error}" if c.error else f"  → {c.location}" if c.location else ""
+            click.echo(f"{c.captured_at:%Y-%m-%d %H:%M:%SZ}  {what:9}  {c.record_type:8}  {c.content_type}{note}")
+
+
+@commands.command()
+@archive_option
+@click.argument("sql")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Rows at most.")
+@json_option
+def query(archive_dir: str | None, sql: str, as_csv: bool, limit: int, as_json: bool) -> None:
+    """Ask the database in SQL; it is opened read-only."""
+    columns, rows = ask.run_sql(ArchiveDir.find(archive_dir), sql, limit=limit)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        print_table(columns, rows)
+    if len(rows) == limit:
+        click.echo(f"stopped at {limit} rows; --limit N shows more", err=True)
+
+
+@commands.command()
+@archive_option
+@json_option
+def status(archive_dir: str | None, as_json: bool) -> None:
+    """What the archive holds, and how its crawls went."""
+    directory = ArchiveDir.find(archive_dir)
+    found = ask.status(connect_readonly(directory.db), directory)
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"{found['archive']}")
+    click.echo(f"  {found['articles']} articles ({found['gone']} gone from the site) in {found['wordings']} wordings")
+    click.echo(f"  {found['captures']} captures from {_day(found['first_capture'])} to {_day(found['last_capture'])}")
+    size = f"{int(str(found['warc_bytes'])) / 1e6:.1f} MB"
+    click.echo(f"  {found['warcs']} WARCs, {size}, {found['bytes_not_indexed']} bytes not indexed yet")
+    if found["damaged"]:
+        click.secho(f"  {found['damaged']} damaged stretches: `muragat verify` says where", fg="red")
+    if found["spam_findings"]:
+        click.secho(f"  {found['spam_findings']} pieces of injected content: `muragat spam`", fg="yellow")
+    click.echo()
+    crawls = [dict(row) for row in _rows(found["crawls"])]
+    if crawls:
+        columns = ["name", "reason", "offered", "fetched", "failed", "skipped", "waiting"]
+        print_table(
+            columns,
+            [
+                [row[name] if row[name] is not None else "running?" if name == "reason" else "" for name in columns]
+                for row in crawls
+            ],
+        )
+
+
+@commands.command()
+@archive_option
+@json_option
+def verify(archive_dir: str | None, as_json: bool) -> None:
+    """Check every record's digests, the chain of files, and rows against records."""
+    from archive.verify import verify as check
+
+    report = check(ArchiveDir.find(archive_dir))
+    if as_json:
+        print_json(fields(report))
+    else:
+        for finding in report.findings:
+            click.secho(finding, fg="red")
+        click.echo(
+            f"{report.warcs} WARCs, {report.records} records, {report.bytes / 1e6:.1f} MB, {report.rows} rows: "
+            + (click.style("all whole", fg="green") if not report.findings else f"{len(report.findings)} findings")
+        )
+        if report.head:
+            click.echo(f"chain of {report.links} closed files, head {report.head}")
+    if report.findings:
+        raise MuragatError(f"{len(report.findings)} findings; what is damaged can only come back from a copy")
+
+
+@commands.command()
+@archive_option
+@click.option("--port", type=click.IntRange(0, 65535), default=8002, show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+def replay(archive_dir: str | None, port: int, host: str) -> None:
+    """Show captured pages in a browser, as they were. Ctrl-C ends it."""
+    from archive.replay import ReplayServer
+
+    with ReplayServer(ArchiveDir.find(archive_dir), port=port, host=host) as server:
+        click.echo(f"replay at {server.url} (Ctrl-C ends it)", err=True)
+        server.wait()
+
+
+# ---------------------------------------------------------------- printing
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows in columns; long cells are cut on a terminal only."""
+    limit = 60 if sys.stdout.isatty() else 10_000
+    cells = [["" if value is None else " ".join(str(value).split())[:limit] for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(columns)]
+    click.echo("  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip())
+    for row in cells:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def fields(row: object) -> dict[str, object]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    return list(value) if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _day(value: object) -> str:
+    return str(value)[:16].replace("T", " ") + "Z" if value else "—"
+
+
+def _zones(directory: ArchiveDir) -> dict[str | None, ZoneInfo]:
+    sites = directory.all_sites()
+    return {None: sites[0].zone if len(sites) == 1 else ZoneInfo("UTC"), **{site.name: site.zone for site in sites}}
+
+
+def _local(moment: str | None, zones: Mapping[str | None, ZoneInfo], precision: str | None = None) -> str | None:
+    """A moment in the site's zone."""
+    if moment is None:
+        return None
+    at = datetime.fromisoformat(moment).astimezone(zones[None])
+    return f"{at:%Y-%m-%d}" if precision == "day" else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _highlight() -> tuple[str, str]:
+    return ("\x1b[1;33m", "\x1b[0m") if sys.stdout.isatty() else ("«", "»")
+
+
+def _mark(text: str, start: str, end: str) -> str:
+    return text.replace(ask.MARK_START, start).replace(ask.MARK_END, end)

@@ -1,0 +1,559 @@
+"""WARC → rows: the one path from bytes to the database, for a running crawl, a rebuild and an import alike.
+
+First facts, per capture, in any order; then what needs other captures (which wording is current, since when a page is
+gone, which pages are one article), derived by SQL from all captures of the articles touched. The place reached in each
+WARC moves in the same transaction as its rows: an indexer can be killed at any byte and run again, with one result.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import select
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO
+from urllib.parse import urljoin, urlsplit
+
+from sqlite_utils import Database
+
+from archive import manifest
+from archive.config import ArchiveDir, Site
+from archive.errors import LockedError, MuragatError, WarcError
+from archive.extract import extract, rules_digest
+from archive.language import search_pairs
+from archive.model import Article, Capture, Extracted, Finding, PageKind, Payload
+from archive.schema import connect, immediate, load_capture, stable_id
+from archive.surt import urlkey
+from archive.warc import CrawlNote, Damaged, Kept, read_payload, read_warc, warc_date
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50  # exchanges a transaction; 4,154 articles/s with search beside readers (design: search)
+FOLLOW_SECONDS = 1.0
+
+
+@dataclass
+class IndexReport:
+    """What an indexing pass did."""
+
+    warcs: int = 0
+    captures: int = 0
+    articles: int = 0  # captures read as an article
+    damaged: list[str] = field(default_factory=list)  # what could not be read: file, offset, why
+
+
+class Rules:
+    """The profiles of an archive's sites, found by host."""
+
+    def __init__(self, sites: Iterable[Site]) -> None:
+        self._by_host = {host.lower().removeprefix("www."): site for site in sites for host in site.crawl.hosts}
+        self._digests = {site.name: rules_digest(site) for site in self._by_host.values()}
+        self._no_site = rules_digest(None)
+
+    def site_of(self, url: str) -> Site | None:
+        """The profile that covers a URL's host."""
+        try:
+            return self._by_host.get(urlsplit(url).netloc.lower().removeprefix("www."))
+        except ValueError:
+            return None
+
+    def digest(self, site: Site | None) -> str:
+        """What the rows of this site's captures are a function of, beside the WARCs."""
+        return self._digests[site.name] if site else self._no_site
+
+
+def index_archive(directory: ArchiveDir) -> IndexReport:
+    """Index what the WARCs hold beyond their checkpoints. Waits for another indexer to end first."""
+    with _lock(directory):
+        return _index(directory, directory.db)
+
+
+def rebuild(directory: ArchiveDir) -> IndexReport:
+    """Make archive.db anew from the WARCs alone, beside the old one, and copy it in when it is whole.
+
+    Copied by SQLite's backup API: renaming over a database that others have open would lose it for them.
+    """
+    with _lock(directory):
+        fresh = directory.db.with_name("archive.db.rebuild")
+        for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
+            leftover.unlink(missing_ok=True)
+        report = _index(directory, fresh)
+        source, target = sqlite3.connect(fresh), sqlite3.connect(directory.db, timeout=60)
+        try:
+            source.backup(target)
+        finally:
+            source.close()
+            target.close()
+        for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
+            leftover.unlink(missing_ok=True)
+        return report
+
+
+def follow(directory: ArchiveDir, parent: IO[bytes]) -> IndexReport:
+    """Index what a crawl writes, seconds after it wrote it, until `parent` is closed; then once more to the end.
+
+    `parent` is a pipe from the crawl: it closes when the crawl ends, however it ends.
+    """
+    total = IndexReport()
+    with _lock(directory):
+        open_ended = True
+        while open_ended:
+            readable, _, _ = select.select([parent], [], [], FOLLOW_SECONDS)
+            open_ended = not readable or bool(os.read(parent.fileno(), 1))
+            report = _index(directory, directory.db)
+            total.captures += report.captures
+            total.articles += report.articles
+            total.damaged += [line for line in report.damaged if line not in total.damaged]
+    return total
+
+
+@contextmanager
+def _lock(directory: ArchiveDir) -> Iterator[None]:
+    """One indexer per archive."""
+    directory.locks.mkdir(exist_ok=True)
+    with (directory.locks / "index.lock").open("a+") as file:
+        for _ in range(600):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(1)
+        else:
+            raise LockedError(
+                f"{directory.root}: another indexer has been at work for ten minutes; try again when it ends"
+            )
+        yield
+
+
+def _index(directory: ArchiveDir, database: Path) -> IndexReport:
+    report = IndexReport()
+    rules = Rules(directory.all_sites())
+    db = connect(database)
+    try:
+        names = {
+            path.name.removesuffix(".open") for path in directory.warcs.glob("*.warc.gz*") if ".torn" not in path.name
+        }
+        whole = {row[0] for row in db.execute("SELECT filename FROM warcs WHERE indexed_to = size_bytes")}
+        for name in sorted(names - whole):
+            try:
+                index_warc(db, directory, name, rules, report)
+            except WarcError as error:
+                report.damaged.append(str(error))
+                logger.warning("%s", error)
+        _resolve_waiting(db, directory, rules, report)
+        _note_closed(db, directory)
+        report.warcs = len(names)
+    finally:
+        db.conn.close()
+    return report
+
+
+def index_warc(db: Database, directory: ArchiveDir, name: str, rules: Rules, report: IndexReport) -> None:
+    """Turn what a WARC holds beyond its checkpoint into rows; whole batches or nothing."""
+    start = _checkpoint(db, directory, name)
+    records = read_warc(directory.warcs, name, start=start)
+    while batch := list(islice(records, BATCH)):
+        # Slow and pure: outside the transaction.
+        read = [(kept, _read(kept, rules)) for kept in batch if isinstance(kept, Kept)]
+        with immediate(db):
+            _move_checkpoint(db, name, since=start, to=batch[-1].end)
+            for record in batch:
+                if isinstance(record, CrawlNote):
+                    _add_crawl(db, name, record)
+                elif isinstance(record, Damaged):
+                    db.execute("UPDATE warcs SET damaged = damaged + 1 WHERE filename = ?", [name])
+                    report.damaged.append(str(record.error))
+                    logger.warning("%s", record.error)
+            touched = {key for kept, extracted in read for key in _add_facts(db, kept.capture, extracted, rules)}
+            _derive(db, touched)
+        start = batch[-1].end
+        report.captures += len(read)
+        report.articles += sum(1 for _, extracted in read if extracted and extracted.article)
+
+
+def _checkpoint(db: Database, directory: ArchiveDir, name: str) -> int:
+    """Where to go on in a WARC. A file shorter than its checkpoint was replaced: it is read again from its start."""
+    row = db.execute("SELECT indexed_to FROM warcs WHERE filename = ?", [name]).fetchone()
+    if row is None:
+        with immediate(db):
+            db.execute("INSERT OR IGNORE INTO warcs (filename, indexed_to, damaged) VALUES (?, 0, 0)", [name])
+        return 0
+    sizes = [
+        path.stat().st_size for path in (directory.warcs / name, directory.warcs / f"{name}.open") if path.exists()
+    ]
+    if sizes and sizes[0] < row[0]:
+        logger.warning("%s is shorter than what was indexed of it; it is indexed again from its start", name)
+        _forget(db, name)
+        return 0
+    return int(row[0])
+
+
+def _forget(db: Database, name: str) -> None:
+    with immediate(db):
+        keys = {row[0] for row in db.execute("SELECT DISTINCT urlkey FROM captures WHERE warc = ?", [name])}
+        db.execute("DELETE FROM spam WHERE warc = ?", [name])
+        db.execute("DELETE FROM captures WHERE warc = ?", [name])
+        db.execute(
+            "UPDATE warcs SET indexed_to = 0, damaged = 0, sha256 = NULL, size_bytes = NULL WHERE filename = ?", [name]
+        )
+        _derive(db, keys)
+
+
+def _move_checkpoint(db: Database, name: str, *, since: int, to: int) -> None:
+    moved = db.execute(
+        "UPDATE warcs SET indexed_to = ? WHERE filename = ? AND indexed_to = ?", [to, name, since]
+    ).rowcount
+    if moved != 1:
+        raise MuragatError(f"{name}: another indexer moved its checkpoint; run `muragat index` again")
+
+
+# ---------------------------------------------------------------- facts: one capture at a time
+
+
+def _read(kept: Kept, rules: Rules) -> Extracted | None:
+    """What the payload says; None where there is nothing to read."""
+    capture = kept.capture
+    if kept.payload is None or capture.status is None:
+        return None
+    return _extract(kept.payload, capture, rules)
+
+
+def _extract(payload: Payload, capture: Capture, rules: Rules) -> Extracted:
+    try:
+        return extract(payload, capture, rules.site_of(capture.url))
+    except MuragatError as error:  # a coding nobody can undo
+        return Extracted(kind=PageKind.OTHER, reason=str(error))
+    except Exception as error:  # a page that fools us must not stop the index; the row says what happened
+        logger.exception("%s at %s could not be read", capture.url, capture.captured_at)
+        return Extracted(kind=PageKind.OTHER, reason=f"extraction failed: {type(error).__name__}: {error}")
+
+
+def _add_crawl(db: Database, warc: str, note: CrawlNote) -> None:
+    if not note.crawl:
+        return
+    fields = note.fields
+    db.execute("INSERT OR IGNORE INTO crawls (name) VALUES (?)", [note.crawl])
+    if note.ended:
+        counts = [_number(fields.get(name)) for name in ("offered", "fetched", "failed", "skipped", "waiting")]
+        db.execute(
+            "UPDATE crawls SET finished_at = ?, reason = ?, offered = ?, fetched = ?, failed = ?, skipped = ?,"
+            " waiting = ? WHERE name = ?",
+            [warc_date(note.at), fields.get("reason"), *counts, note.crawl],
+        )
+    else:
+        db.execute(
+            "UPDATE crawls SET site = ?, started_at = ?, software = ?, user_agent = ? WHERE name = ?",
+            [
+                fields.get("site"),
+                fields.get("started") or warc_date(note.at),
+                fields.get("software"),
+                fields.get("http-header-user-agent"),
+                note.crawl,
+            ],
+        )
+        db.execute("UPDATE warcs SET crawl = ? WHERE filename = ?", [note.crawl, warc])
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
+
+
+def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules: Rules) -> set[str]:
+    """The rows of one capture; the urlkeys whose articles it touches."""
+    site = rules.site_of(capture.url)
+    article = extracted.article if extracted else None
+    version = _add_version(db, capture, article, site) if article else None
+    db.execute(
+        "INSERT OR REPLACE INTO captures (warc, offset, length, urlkey, url, site, captured_at, status, content_type,"
+        " payload_digest, record_type, refers_to_url, refers_to_at, location, error, kind, reason, version, rules)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            capture.warc,
+            capture.offset,
+            capture.length,
+            capture.urlkey,
+            capture.url,
+            site.name if site else None,
+            warc_date(capture.captured_at),
+            capture.status,
+            capture.content_type,
+            capture.payload_digest,
+            capture.record_type,
+            capture.refers_to_url,
+            warc_date(capture.refers_to_at) if capture.refers_to_at else None,
+            capture.location,
+            capture.error,
+            extracted.kind if extracted else None,
+            extracted.reason if extracted else None,
+            version,
+            rules.digest(site),
+        ],
+    )
+    for number, finding in enumerate(extracted.findings if extracted else ()):
+        _add_finding(db, capture, number, finding)
+    return (
+        {capture.urlkey}
+        if article or capture.status != 200 or (extracted and extracted.kind is PageKind.GONE)
+        else set()
+    )
+
+
+def _add_version(db: Database, capture: Capture, article: Article, site: Site | None) -> int:
+    """The wording a capture shows. Of several captures with one wording, the earliest fills the fields."""
+    version = stable_id(capture.urlkey, article.text_digest)
+    canonical = urlkey(urljoin(capture.url, article.canonical)) if article.canonical else None
+    fields: dict[str, object] = {
+        "id": version,
+        "article": capture.urlkey,
+        "text_digest": article.text_digest,
+        "url": capture.url,
+        "site": site.name if site else None,
+        "title": article.title,
+        "lead": article.lead,
+        "text": article.text,
+        "blocks": _json([[block.kind, block.text] for block in article.blocks]),
+        "authors": _json(article.authors),
+        "section": article.section,
+        "tags": _json(article.tags),
+        "published_at": warc_date(article.published_at) if article.published_at else None,
+        "published_precision": article.published_precision,
+        "published_as": article.published_as,
+        "modified_at": warc_date(article.modified_at) if article.modified_at else None,
+        "language": article.language,
+        "canonical": canonical if canonical != capture.urlkey else None,
+        "images": _json([asdict(image) for image in article.images]),
+        "page": article.page,
+        "first_page": urlkey(article.first_page) if article.first_page else None,
+        "sources": _json(dict(sorted(article.sources.items()))),
+        "seen_from": warc_date(capture.captured_at),
+        "seen_to": warc_date(capture.captured_at),
+        "captures": 0,
+        "warc": capture.warc,
+        "offset": capture.offset,
+    }
+    names = ", ".join(f'"{name}"' for name in fields)
+    update = ", ".join(f'"{name}" = excluded."{name}"' for name in fields if name != "id")
+    db.execute(
+        f"INSERT INTO versions ({names}) VALUES ({', '.join('?' * len(fields))})"
+        f" ON CONFLICT (id) DO UPDATE SET {update}"
+        ' WHERE (excluded.seen_from, excluded.warc, excluded."offset") < (seen_from, warc, "offset")',
+        list(fields.values()),
+    )
+    return version
+
+
+def _add_finding(db: Database, capture: Capture, number: int, finding: Finding) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO spam VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            stable_id(capture.warc, capture.offset, number),
+            capture.warc,
+            capture.offset,
+            capture.url,
+            warc_date(capture.captured_at),
+            finding.kind,
+            finding.excerpt,
+            finding.language,
+            _json(finding.domains),
+            _json(finding.evidence),
+            round(finding.score, 3),
+        ],
+    )
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _resolve_waiting(db: Database, directory: ArchiveDir, rules: Rules, report: IndexReport) -> None:
+    """Read the revisits whose payload is held by a capture that is a row by now."""
+    # Of several captures that hold the payload, the earliest: min() decides which row the bare columns come from.
+    waiting = db.execute(
+        "SELECT r.warc, r.offset, o.warc, o.offset, min(o.captured_at || o.warc || printf('%020d', o.offset))"
+        " FROM captures r JOIN captures o ON o.payload_digest = r.payload_digest AND o.record_type = 'response'"
+        " WHERE r.record_type = 'revisit' AND r.status = 200 AND r.kind IS NULL AND r.content_type LIKE '%html%'"
+        " GROUP BY r.warc, r.offset"
+    ).fetchall()
+    for start in range(0, len(waiting), BATCH):
+        read = list[tuple[Capture, Extracted]]()
+        for warc, offset, held_in, held_at, _ in waiting[start : start + BATCH]:
+            capture = load_capture(db, warc, offset)
+            try:
+                payload = read_payload(directory.warcs, load_capture(db, held_in, held_at))
+            except WarcError as error:
+                report.damaged.append(str(error))
+                continue
+            read.append((capture, _extract(payload, capture, rules)))
+        with immediate(db):
+            _derive(db, {key for capture, extracted in read for key in _add_facts(db, capture, extracted, rules)})
+        report.articles += sum(1 for _, extracted in read if extracted.article)
+
+
+def _note_closed(db: Database, directory: ArchiveDir) -> None:
+    """Size and SHA-256 of closed files, from the manifest."""
+    if not db.execute("SELECT 1 FROM warcs WHERE sha256 IS NULL").fetchone():
+        return
+    for entry in manifest.read(directory.manifest):
+        db.execute(
+            "UPDATE warcs SET sha256 = ?, size_bytes = ? WHERE filename = ? AND sha256 IS NOT ?",
+            [entry.sha256, entry.size, entry.name, entry.sha256],
+        )
+
+
+# ---------------------------------------------------------------- what needs other captures
+
+
+def _derive(db: Database, keys: Iterable[str]) -> None:
+    """Make the article rows of these urlkeys, and of the pages joined to them, anew from all captures."""
+    todo = set(keys)
+    for key in keys:
+        for (first,) in db.execute(
+            "SELECT DISTINCT first_page FROM versions WHERE article = ? AND first_page NOT NULL", [key]
+        ):
+            todo.add(first)
+        for (part,) in db.execute(
+            "SELECT DISTINCT article FROM versions WHERE first_page = ? OR canonical = ?", [key, key]
+        ):
+            todo.add(part)
+    for key in sorted(todo):
+        db.execute(
+            "UPDATE versions SET (seen_to, captures) ="
+            " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id) WHERE article = ?",
+            [key],
+        )
+        db.execute("DELETE FROM versions WHERE article = ? AND captures = 0", [key])
+    for key in sorted(todo):
+        _derive_article(db, key)
+
+
+# The newest capture that shows a wording; ties by file and offset.
+_CURRENT = (
+    "SELECT v.*, c.captured_at AS c_at, c.warc AS c_warc, c.offset AS c_offset, c.url AS c_url"
+    " FROM captures c JOIN versions v ON v.id = c.version WHERE c.urlkey = ?"
+    " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1"
+)
+
+
+def _current(db: Database, key: str) -> dict[str, object] | None:
+    return next(iter(db.query(_CURRENT, [key])), None)
+
+
+def _derive_article(db: Database, key: str) -> None:
+    identity = stable_id(key)
+    _remove_article(db, identity)
+    now = _current(db, key)
+    if now is None or _belongs_elsewhere(db, key, now):
+        return
+    parts = [now, *_continuations(db, key, now)]
+    text = "\n\n".join(str(part["text"]) for part in parts)
+    gone_at = db.execute(
+        "SELECT min(captured_at) FROM captures WHERE urlkey = ? AND (status IN (404, 410) OR kind = 'gone')"
+        " AND captured_at > (SELECT max(captured_at) FROM captures WHERE urlkey = ? AND version IS NOT NULL)",
+        [key, key],
+    ).fetchone()[0]
+    seen = db.execute(
+        "SELECT min(captured_at), max(captured_at), count(DISTINCT version) FROM captures"
+        " WHERE urlkey = ? AND version IS NOT NULL",
+        [key],
+    ).fetchone()
+    copied = (
+        "site",
+        "title",
+        "lead",
+        "section",
+        "language",
+        "published_at",
+        "published_precision",
+        "published_as",
+        "modified_at",
+    )
+    row: dict[str, object] = {
+        "id": identity,
+        "urlkey": key,
+        "url": now["c_url"],
+        **{name: now[name] for name in copied},
+        "text": text,
+        "pages": len(parts),
+        "version": now["id"],
+        "versions": seen[2],
+        "first_seen_at": seen[0],
+        "last_seen_at": seen[1],
+        "gone_at": gone_at,
+        "warc": now["c_warc"],
+        "offset": now["c_offset"],
+    }
+    db.table("articles").insert(row)
+    authors, tags = json.loads(str(now["authors"])), json.loads(str(now["tags"]))
+    db.conn.executemany(
+        "INSERT INTO article_authors VALUES (?, ?, ?)", [(identity, name, place) for place, name in enumerate(authors)]
+    )
+    db.conn.executemany("INSERT OR IGNORE INTO article_tags VALUES (?, ?)", [(identity, tag) for tag in tags])
+    db.conn.executemany(
+        "INSERT INTO images VALUES (?, ?, ?, ?, ?)",
+        [
+            (identity, place, image["url"], image["alt"], image["caption"])
+            for place, image in enumerate(json.loads(str(now["images"])))
+        ],
+    )
+    _add_to_search(db, identity, now, text, names=[*authors, *tags, str(now["section"] or "")])
+
+
+def _remove_article(db: Database, identity: int) -> None:
+    for table, column in (
+        ("search", "rowid"),
+        ("article_authors", "article"),
+        ("article_tags", "article"),
+        ("images", "article"),
+    ):
+        db.execute(f"DELETE FROM {table} WHERE {column} = ?", [identity])
+    db.execute("DELETE FROM articles WHERE id = ?", [identity])
+
+
+def _belongs_elsewhere(db: Database, key: str, version: dict[str, object]) -> bool:
+    """Whether this page is part or copy of another article: a continuation, or rel=canonical with the same title."""
+    if version["first_page"] and _current(db, str(version["first_page"])):
+        return True
+    canonical = version["canonical"]
+    if not canonical or str(canonical).partition(")")[0] != key.partition(")")[0]:
+        return False
+    target = _current(db, str(canonical))
+    return target is not None and target["title"] == version["title"]
+
+
+def _continuations(db: Database, key: str, first: dict[str, object]) -> list[dict[str, object]]:
+    keys = [
+        row[0] for row in db.execute("SELECT DISTINCT article FROM versions WHERE first_page = ? AND page > 1", [key])
+    ]
+    pages = [page for page in (_current(db, part) for part in keys) if page and page["first_page"] == key]
+    return sorted(pages, key=lambda page: (page["page"], page["article"]))
+
+
+def _add_to_search(db: Database, identity: int, version: dict[str, object], text: str, *, names: list[str]) -> None:
+    language = str(version["language"]) if version["language"] else None
+    title = search_pairs(str(version["title"]), language)
+    body = search_pairs(f"{version['lead'] or ''}\n{text}", language)
+    others = search_pairs(" ".join(names), language)
+    columns = [" ".join(term for _, term in pairs) for pairs in (title, body, others)]
+    db.execute("INSERT INTO search (rowid, title, body, names) VALUES (?, ?, ?, ?)", [identity, *columns])
+    db.conn.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", sorted({*title, *body, *others}))
+
+
+def main() -> int:
+    """`python -m archive.index ROOT`: follow the crawl whose pipe is our standard input."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    os.nice(19)
+    follow(ArchiveDir(Path(sys.argv[1])), sys.stdin.buffer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

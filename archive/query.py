@@ -1,0 +1,507 @@
+"""Rows → answers: search, one article, a TimeMap, the state of the archive, and SQL for whoever knows better.
+
+Everything here reads; the database is opened read-only.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from sqlite_utils import Database
+
+from archive.config import ArchiveDir
+from archive.errors import NotCapturedError, QueryError
+from archive.language import fold, search_terms
+from archive.model import Capture, Payload, RecordType, TimeMap
+from archive.schema import connect_readonly, load_capture
+from archive.surt import urlkey
+from archive.warc import parse_warc_date, read_payload, warc_date
+
+SQL_SECONDS = 30.0
+SNIPPET_CHARS = 240
+_WEIGHTS = "10.0, 1.0, 3.0"  # bm25 of title, body, names
+
+
+# ---------------------------------------------------------------- search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """One article that a search found."""
+
+    url: str
+    title: str
+    published_at: str | None  # UTC, ISO 8601
+    published_as: str | None
+    section: str | None
+    language: str | None
+    gone_at: str | None
+    snippet: str  # the words as written; matches between MARK_START and MARK_END
+
+
+class Hits(NamedTuple):
+    """A page of hits, and how many there are in all."""
+
+    total: int
+    hits: list[Hit]
+
+
+MARK_START, MARK_END = "\x02", "\x03"
+
+
+def search(
+    db: Database,
+    words: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    section: str | None = None,
+    author: str | None = None,
+    by_date: bool = False,
+    limit: int = 10,
+    offset: int = 0,
+) -> Hits:
+    """Articles that hold all the words, whatever their endings; "…" is a phrase, -word excludes; none: the newest."""
+    conditions, values = list[str](), list[object]()
+    if since:
+        conditions.append("a.published_at >= ?")
+        values.append(warc_date(since))
+    if until:
+        conditions.append("a.published_at < ?")
+        values.append(warc_date(until))
+    if section:
+        conditions.append("a.section = ? COLLATE NOCASE")
+        values.append(section)
+    if author:
+        conditions.append("a.id IN (SELECT article FROM article_authors WHERE author = ? COLLATE NOCASE)")
+        values.append(author)
+    match = fts_query(db, words)
+    if match:
+        conditions.append("search MATCH ?")
+        values.append(match)
+    source = "search JOIN articles a ON a.id = search.rowid" if match else "articles a"
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    newest = "a.published_at DESC NULLS LAST, a.urlkey"
+    order = newest if by_date or not match else f"bm25(search, {_WEIGHTS}), {newest}"
+    total = db.execute(f"SELECT count(*) FROM {source}{where}", values).fetchone()[0]
+    rows = db.execute(
+        "SELECT a.url, a.title, a.published_at, a.published_as, a.section, a.language, a.gone_at, a.text, a.lead"
+        f" FROM {source}{where} ORDER BY {order} LIMIT ? OFFSET ?",
+        [*values, limit, offset],
+    ).fetchall()
+    wanted = _wanted(db, words)
+    hits = [
+        Hit(
+            url=row[0],
+            title=row[1],
+            published_at=row[2],
+            published_as=row[3],
+            section=row[4],
+            language=row[5],
+            gone_at=row[6],
+            snippet=snippet(row[7] or row[8] or "", wanted),
+        )
+        for row in rows
+    ]
+    return Hits(total, hits)
+
+
+def fts_query(db: Database, words: str) -> str:
+    """What a person typed as an FTS5 expression that cannot be a syntax error; "" for no words."""
+    wanted, unwanted = list[str](), list[str]()
+    for minus, phrase, word in re.findall(r"(?:(?<=\s)|^)(-?)(?:\"([^\"]*)\"?|([^\s\"]+))", words):
+        if phrase:
+            terms = [_quote(alternatives[0]) for alternatives in _alternatives(db, phrase)]
+            expression = f"({' + '.join(terms)})" if terms else ""
+        else:
+            groups = [" OR ".join(map(_quote, alternatives)) for alternatives in _alternatives(db, word)]
+            expression = " AND ".join(f"({group})" for group in groups)
+        if expression:
+            (unwanted if minus else wanted).append(expression)
+    if unwanted and not wanted:
+        raise QueryError(f"{words!r}: say at least one word to look for beside those to leave out")
+    expression = " AND ".join(wanted)
+    return " NOT ".join([f"({expression})", *(f"({part})" for part in unwanted)]) if unwanted else expression
+
+
+def _alternatives(db: Database, text: str) -> list[list[str]]:
+    """Per word: the terms it may be found under. What the archive's own words are found under comes from `terms`."""
+    found = list[list[str]]()
+    for word in re.findall(r"\w+(?:['’ʼ]\w+)*", text):
+        terms = dict.fromkeys(search_terms(word))
+        for (term,) in db.execute("SELECT term FROM terms WHERE form = ?", [fold(re.split("['’ʼ]", word)[0])]):
+            terms.setdefault(term)
+        if terms:
+            found.append(list(terms))
+    return found
+
+
+def _quote(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'
+
+
+def _wanted(db: Database, words: str) -> frozenset[str]:
+    return frozenset(term for alternatives in _alternatives(db, words) for term in alternatives)
+
+
+def snippet(text: str, wanted: frozenset[str], *, chars: int = SNIPPET_CHARS) -> str:
+    """The stretch of the text with most of the wanted words, which are marked as they are written."""
+    text = " ".join(text.split())
+    places = [
+        (match.start(), match.end())
+        for match in re.finditer(r"\w+(?:['’ʼ]\w+)*", text[:100_000])
+        if wanted and not wanted.isdisjoint(search_terms(match[0]))
+    ]
+    start = 0
+    if places:
+        inside = [sum(1 for begin, _ in places if first <= begin < first + chars - 40) for first, _ in places]
+        start = max(0, places[inside.index(max(inside))][0] - 40)
+        start = text.rfind(" ", 0, start) + 1 if start else 0
+    end = len(text) if len(text) <= start + chars else max(text.rfind(" ", start, start + chars), start + 1)
+    out, position = ["… " if start else ""], start
+    for begin, stop in places:
+        if begin >= start and stop <= end:
+            out += [text[position:begin], MARK_START, text[begin:stop], MARK_END]
+            position = stop
+    return "".join([*out, text[position:end], " …" if end < len(text) else ""])
+
+
+# ---------------------------------------------------------------- one URL
+
+
+def timemap(db: Database, url: str) -> TimeMap:
+    """All captures of a URL. Raises NotCapturedError, with URLs that look like it."""
+    rows = db.execute("SELECT warc, offset FROM captures WHERE urlkey = ?", [urlkey(url)]).fetchall()
+    if not rows:
+        raise NotCapturedError(f"{url} is not in this archive{_near(db, url)}")
+    return TimeMap.of(load_capture(db, warc, offset) for warc, offset in rows)
+
+
+def _near(db: Database, url: str) -> str:
+    key = urlkey(url)
+    rows = db.execute(
+        "SELECT DISTINCT urlkey, url FROM captures WHERE status = 200 AND urlkey BETWEEN ? AND ? LIMIT 2000",
+        [key.partition(")")[0], key.partition(")")[0] + ")\U0010ffff"],
+    ).fetchall()
+    best = max(rows, key=lambda row: SequenceMatcher(None, row[0], key).ratio(), default=None)
+    return f"; did you mean {best[1]} ?" if best else "; `muragat search` finds what is"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One article as one capture showed it."""
+
+    capture: Capture
+    fields: dict[str, object]  # the row of `versions`
+    findings: list[dict[str, object]]  # rows of `spam` of this capture
+    captures: int  # of this URL
+    wordings: int
+
+
+def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
+    """The article at a URL as captured nearest to `at`, else last. Raises NotCapturedError."""
+    rows = db.execute(
+        "SELECT warc, offset, captured_at, version FROM captures WHERE urlkey = ? AND version IS NOT NULL",
+        [urlkey(url)],
+    ).fetchall()
+    if not rows:
+        captured = timemap(db, url).captures[-1]  # raises where there is nothing at all
+        kind = db.execute(
+            "SELECT kind, reason FROM captures WHERE warc = ? AND offset = ?", [captured.warc, captured.offset]
+        )
+        what, why = kind.fetchone()
+        raise NotCapturedError(
+            f"{url} was captured, but not as an article: {what or captured.status}, {why or 'no text'}"
+        )
+    if at:
+        warc, offset, _, version = min(rows, key=lambda row: abs(parse_warc_date(row[2]) - at))
+    else:
+        warc, offset, _, version = max(rows, key=lambda row: (row[2], row[0], row[1]))
+    return Shown(
+        capture=load_capture(db, warc, offset),
+        fields=next(iter(db.query("SELECT * FROM versions WHERE id = ?", [version]))),
+        findings=list(db.query('SELECT * FROM spam WHERE warc = ? AND "offset" = ? ORDER BY id', [warc, offset])),
+        captures=len(rows),
+        wordings=len({row[3] for row in rows}),
+    )
+
+
+def payload(db: Database, directory: ArchiveDir, url: str, *, at: datetime | None = None) -> Payload:
+    """The bytes served at a URL, nearest to `at`, else last; a revisit gives the body it refers to."""
+    captures = timemap(db, url)
+    answered = TimeMap(tuple(c for c in captures.captures if c.record_type is not RecordType.METADATA))
+    capture = answered.closest(at) if at else (answered.captures[-1] if answered.captures else None)
+    if capture is None:
+        raise NotCapturedError(f"{url}: the site never answered; `muragat timemap` shows the attempts")
+    if capture.record_type is RecordType.REVISIT:
+        row = db.execute(
+            "SELECT warc, offset FROM captures WHERE payload_digest = ? AND record_type IN ('response', 'resource')"
+            " ORDER BY captured_at, warc, offset LIMIT 1",
+            [capture.payload_digest],
+        ).fetchone()
+        if row is None:
+            raise NotCapturedError(f"{url}: the capture that this revisit refers to is not in the archive")
+        capture = load_capture(db, *row)
+    return read_payload(directory.warcs, capture)
+
+
+# ---------------------------------------------------------------- differences
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of words in a difference."""
+
+    change: str  # "same", "added" or "removed"
+    text: str
+
+
+def diff_words(old: str, new: str) -> list[Piece]:
+    """What was added and removed between two texts, word by word, white space kept."""
+    before, after = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
+    pieces = list[Piece]()
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            pieces.append(Piece("same", "".join(before[i1:i2])))
+            continue
+        if i2 > i1:
+            pieces.append(Piece("removed", "".join(before[i1:i2])))
+        if j2 > j1:
+            pieces.append(Piece("added", "".join(after[j1:j2])))
+    return pieces
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What changed between two wordings of one page."""
+
+    url: str
+    seen_from: str  # when the older wording was first seen
+    seen_to: str  # when the newer one was
+    pieces: tuple[Piece, ...]  # of title, lead and body
+
+
+def compare(db: Database, url: str, *, start: datetime | None = None, end: datetime | None = None) -> Difference:
+    """The wording at `start` (default: the first) against the one at `end` (default: the last).
+
+    Raises NotCapturedError where there are not two.
+    """
+    known = wordings(db, url)
+    if not known:
+        article(db, url)  # raises, and says what there is instead
+    old = _wording_at(known, start) if start else known[0]
+    new = _wording_at(known, end) if end else known[-1]
+    if old["id"] == new["id"]:
+        since = str(old["seen_from"])[:19]
+        raise NotCapturedError(f"{url} has one wording there, seen from {since}Z on; there is nothing to compare")
+    return Difference(
+        url=url,
+        seen_from=str(old["seen_from"]),
+        seen_to=str(new["seen_from"]),
+        pieces=tuple(diff_words(_whole(old), _whole(new))),
+    )
+
+
+def _wording_at(known: list[dict[str, object]], at: datetime) -> dict[str, object]:
+    moment = warc_date(at)
+    return next((wording for wording in reversed(known) if str(wording["seen_from"]) <= moment), known[0])
+
+
+def _whole(wording: dict[str, object]) -> str:
+    lead = str(wording["lead"] or "")
+    text = str(wording["text"])
+    return "\n\n".join(filter(None, [str(wording["title"]), "" if lead[:60] in text else lead, text]))
+
+
+def shorten(pieces: Iterable[Piece], *, context: int = 80) -> list[Piece]:
+    """The pieces with long unchanged stretches cut to what stands next to a change."""
+    out = list[Piece]()
+    everything = list(pieces)
+    for place, piece in enumerate(everything):
+        text = piece.text
+        if piece.change == "same" and len(text) > 2 * context + 20:
+            start = text[:context].rpartition(" ")[0] if place else ""
+            end = text[-context:].partition(" ")[2] if place < len(everything) - 1 else ""
+            text = f"{start} […] {end}"
+        out.append(Piece(piece.change, text))
+    return out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """An article that says something else than before, or is gone."""
+
+    url: str
+    title: str
+    at: str  # when the change was first seen
+    kind: str  # "edited" or "gone"
+
+
+def changes(db: Database, *, since: datetime | None = None) -> list[Change]:
+    """Edited and deleted articles, newest first."""
+    floor = warc_date(since) if since else ""
+    rows = db.execute(
+        "SELECT a.url, v.title, v.seen_from, 'edited' FROM versions v JOIN articles a ON a.urlkey = v.article"
+        " WHERE v.seen_from > a.first_seen_at AND v.seen_from >= ?"
+        " UNION ALL SELECT url, title, gone_at, 'gone' FROM articles WHERE gone_at >= ?"
+        " ORDER BY 3 DESC, 1",
+        [floor, floor or "0"],
+    )
+    return [Change(url=url, title=title, at=at, kind=kind) for url, title, at, kind in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpamReport:
+    """What was injected into an archive's pages."""
+
+    findings: int
+    pages: int
+    first_seen: str | None  # first capture that shows any
+    last_seen: str | None
+    kinds: dict[str, int]  # where it stood, most first
+    domains: dict[str, int]  # pages a domain was found on, most first
+    examples: list[dict[str, object]]  # the strongest of each kind
+
+
+def spam(db: Database) -> SpamReport:
+    """Since when, where, and by which domains."""
+    findings, pages, first, last = db.execute(
+        "SELECT count(*), count(DISTINCT url), min(captured_at), max(captured_at) FROM spam"
+    ).fetchone()
+    kinds = db.execute("SELECT kind, count(*) FROM spam GROUP BY 1 ORDER BY 2 DESC, 1").fetchall()
+    domains = db.execute(
+        "SELECT value, count(DISTINCT url) FROM spam, json_each(domains) GROUP BY 1 ORDER BY 2 DESC, 1"
+    ).fetchall()
+    examples = db.query(
+        "SELECT kind, url, excerpt, language, score, captured_at FROM (SELECT *, row_number() OVER"
+        " (PARTITION BY kind ORDER BY score DESC, captured_at, id) AS place FROM spam) WHERE place <= 3"
+        " ORDER BY kind, place"
+    )
+    return SpamReport(
+        findings=findings,
+        pages=pages,
+        first_seen=first,
+        last_seen=last,
+        kinds=dict(kinds),
+        domains=dict(domains),
+        examples=list(examples),
+    )
+
+
+def wordings(db: Database, url: str) -> list[dict[str, object]]:
+    """The wordings of one page, oldest first: rows of `versions`."""
+    return list(db.query("SELECT * FROM versions WHERE article = ? ORDER BY seen_from, id", [urlkey(url)]))
+
+
+# ---------------------------------------------------------------- the archive as a whole
+
+
+def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
+    """What the archive holds: counts, sizes, crawls. Keys are stable; `muragat status --json` prints this."""
+    count = {
+        table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        for table in ("captures", "articles", "versions", "spam")
+    }
+    first, last = db.execute("SELECT min(captured_at), max(captured_at) FROM captures").fetchone()
+    files = [path for path in directory.warcs.glob("*.warc.gz*") if path.is_file() and not path.name.endswith(".torn")]
+    behind = 0
+    places = dict(db.execute("SELECT filename, indexed_to FROM warcs").fetchall())
+    for path in files:
+        behind += max(0, path.stat().st_size - int(places.get(path.name.removesuffix(".open"), 0)))
+    crawls = list(db.query("SELECT * FROM crawls ORDER BY started_at DESC, name DESC LIMIT 10"))
+    sites = list(
+        db.query(
+            "SELECT site, count(*) AS articles, min(published_at) AS oldest, max(published_at) AS newest,"
+            " sum(gone_at IS NOT NULL) AS gone FROM articles GROUP BY site ORDER BY site"
+        )
+    )
+    return {
+        "archive": str(directory.root),
+        "captures": count["captures"],
+        "articles": count["articles"],
+        "wordings": count["versions"],
+        "gone": db.execute("SELECT count(*) FROM articles WHERE gone_at IS NOT NULL").fetchone()[0],
+        "spam_findings": count["spam"],
+        "first_capture": first,
+        "last_capture": last,
+        "warcs": len(files),
+        "warc_bytes": sum(path.stat().st_size for path in files),
+        "bytes_not_indexed": behind,
+        "damaged": db.execute("SELECT coalesce(sum(damaged), 0) FROM warcs").fetchone()[0],
+        "sites": sites,
+        "crawls": crawls,
+    }
+
+
+def run_sql(
+    directory: ArchiveDir, sql: str, *, limit: int = 1000, seconds: float = SQL_SECONDS
+) -> tuple[list[str], list[Sequence[object]]]:
+    """Columns and at most `limit` rows of one statement that only reads. Raises QueryError."""
+    db = connect_readonly(directory.db)
+    deadline = time.monotonic() + seconds
+    db.conn.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
+    db.execute("PRAGMA query_only = ON")
+    try:
+        cursor = db.execute(sql)
+        rows = cursor.fetchmany(limit)
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            raise QueryError(
+                f"the statement took longer than {seconds:.0f} s; narrow it, or open {directory.db} with sqlite3"
+            ) from error
+        raise QueryError(f'{error}; `muragat query "SELECT name, sql FROM sqlite_master"` shows the tables') from error
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise QueryError(f"{error}: one statement that reads, please") from error
+    finally:
+        db.conn.set_progress_handler(None, 0)
+    return [column[0] for column in cursor.description or ()], rows
+
+
+# ---------------------------------------------------------------- times as people type them
+
+_PARTIAL = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
+
+
+def parse_time(text: str) -> datetime:
+    """`2024`, `2024-03`, `2024-03-15`, ISO 8601 or 14 digits, in UTC unless it names a zone. Raises QueryError."""
+    if match := _PARTIAL.fullmatch(text.strip()):
+        year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
+        try:
+            return datetime(year or 1, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=UTC)
+        except ValueError as error:
+            raise QueryError(f"{text!r} is not a time: {error}") from error
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise QueryError(
+            f"{text!r} is not a time; examples: 2024, 2024-03-15, 2024-03-15T09:30, 20240315093000"
+        ) from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def end_of(text: str) -> datetime:
+    """The first moment after the year, month, day or second that a text names: `--until 2024` includes all of 2024."""
+    at, digits = parse_time(text), len(re.sub(r"\D", "", text))
+    if digits <= 4:
+        return at.replace(year=at.year + 1)
+    if digits <= 6:
+        return (at.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return at + (timedelta(days=1) if digits <= 8 else timedelta(seconds=1))
+
+
+def links(captures: Iterable[Capture], *, replay: str) -> str:
+    """A TimeMap in link format (RFC 7089 §5), with URLs of the replay at `replay`."""
+    items = list(captures)
+    lines = [f'<{items[0].url}>; rel="original"'] if items else []
+    for capture in items:
+        moment = f"{capture.captured_at:%Y%m%d%H%M%S}"
+        http = capture.captured_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
+        lines.append(f'<{replay}{moment}/{capture.url}>; rel="memento"; datetime="{http}"')
+    return ",\n".join(lines) + "\n"

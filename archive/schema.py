@@ -1,0 +1,273 @@
+"""The tables of archive.db, each column explained: the reference for whoever writes SQL against an archive.
+
+Every row is a function of the WARCs and of the rules that read them; nothing here says when the database was built.
+Times are UTC, ISO 8601, to the microsecond, with Z; lists are JSON. Ids are the first 63 bits of the SHA-256 of a
+natural key.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from archive.errors import MuragatError, SchemaTooNewError
+from archive.model import Capture, RecordType
+from archive.warc import parse_warc_date
+
+SCHEMA_VERSION = 1  # PRAGMA user_version; raised with every migration
+
+# table → column → (SQL type and constraints, what it says)
+TABLES: dict[str, dict[str, tuple[str, str]]] = {
+    "crawls": {
+        "name": ("TEXT PRIMARY KEY", "SITE-TIMESTAMP, as in the warcinfo record (isPartOf)"),
+        "site": ("TEXT", "name of the site's profile"),
+        "started_at": ("TEXT", "when the crawl began"),
+        "finished_at": ("TEXT", "when it ended; NULL while it runs, or when it was killed"),
+        "reason": ("TEXT", "finished, interrupted, limit or failed"),
+        "offered": ("INTEGER", "distinct URLs it met; the sum of the four below"),
+        "fetched": ("INTEGER", "of these: got an answer"),
+        "failed": ("INTEGER", "of these: given up"),
+        "skipped": ("INTEGER", "of these: refused by a rule, or not due yet"),
+        "waiting": ("INTEGER", "of these: left for the next crawl"),
+        "software": ("TEXT", "what wrote the WARC"),
+        "user_agent": ("TEXT", "as sent to the site"),
+    },
+    "warcs": {
+        "filename": ("TEXT PRIMARY KEY", "final name, without .open"),
+        "crawl": ("TEXT REFERENCES crawls(name)", "the crawl that wrote it; NULL for files of other origin"),
+        "sha256": ("TEXT", "of the whole file, from manifest.jsonl; NULL until it is closed"),
+        "size_bytes": ("INTEGER", "of the closed file; NULL until then"),
+        "indexed_to": ("INTEGER NOT NULL", "byte up to which its records are rows"),
+        "damaged": ("INTEGER NOT NULL", "stretches that could not be read"),
+    },
+    "captures": {
+        "warc": ("TEXT NOT NULL", "file that holds the record"),
+        "offset": ("INTEGER NOT NULL", "bytes from its start to the record's gzip member"),
+        "length": ("INTEGER NOT NULL", "bytes of that member"),
+        "urlkey": ("TEXT NOT NULL", "SURT of the URL, as in a CDX"),
+        "url": ("TEXT NOT NULL", "as fetched"),
+        "site": ("TEXT", "profile it was read by; NULL for other hosts"),
+        "captured_at": ("TEXT NOT NULL", "when the request was sent"),
+        "status": ("INTEGER", "HTTP status; NULL when there was no answer"),
+        "content_type": ("TEXT NOT NULL", "media type in lower case"),
+        "payload_digest": ("TEXT NOT NULL", "sha1:BASE32 of the body as transferred, less chunk framing"),
+        "record_type": ("TEXT NOT NULL", "response, revisit, resource, or metadata for a fetch without answer"),
+        "refers_to_url": ("TEXT", "of a revisit: the capture that holds the payload"),
+        "refers_to_at": ("TEXT", "of a revisit: when that was captured"),
+        "location": ("TEXT", "of a redirect: where to, as sent"),
+        "error": ("TEXT", "why there was no answer"),
+        "kind": ("TEXT", "what the page is: article, continuation, listing, gone …; NULL for what is no page"),
+        "reason": ("TEXT", "why it is taken for that"),
+        "version": ("INTEGER REFERENCES versions(id)", "the wording it shows"),
+        "rules": ("TEXT", "digest of the rules it was read by"),
+    },
+    "versions": {
+        "id": ("INTEGER PRIMARY KEY", "of (article, text_digest)"),
+        "article": ("TEXT NOT NULL", "urlkey of the page that shows this wording"),
+        "text_digest": ("TEXT NOT NULL", "sha256 of title, lead and blocks"),
+        "url": ("TEXT NOT NULL", "as fetched"),
+        "site": ("TEXT", "profile"),
+        "title": ("TEXT NOT NULL", ""),
+        "lead": ("TEXT", "standfirst or summary"),
+        "text": ("TEXT NOT NULL", "the body, an empty line between two blocks"),
+        "blocks": ("TEXT NOT NULL", "the body as JSON: [[kind, text], …]"),
+        "authors": ("TEXT NOT NULL", "JSON list"),
+        "section": ("TEXT", ""),
+        "tags": ("TEXT NOT NULL", "JSON list"),
+        "published_at": ("TEXT", "to the minute where the page says it"),
+        "published_precision": ("TEXT", "day or minute"),
+        "published_as": ("TEXT", "the date as printed"),
+        "modified_at": ("TEXT", "as the page says"),
+        "language": ("TEXT", "tr, kk, ru …"),
+        "canonical": ("TEXT", "urlkey that rel=canonical names"),
+        "images": ("TEXT NOT NULL", "JSON list of {url, alt, caption, position}"),
+        "page": ("INTEGER NOT NULL", "2 and up for a continuation page"),
+        "first_page": ("TEXT", "urlkey of page 1, for a continuation page"),
+        "sources": ("TEXT NOT NULL", "JSON: field → json-ld, opengraph, microdata, layout, text or url"),
+        "seen_from": ("TEXT NOT NULL", "first capture that shows it"),
+        "seen_to": ("TEXT NOT NULL", "last capture that shows it"),
+        "captures": ("INTEGER NOT NULL", "how many show it"),
+        "warc": ("TEXT NOT NULL", "of the first capture that shows it"),
+        "offset": ("INTEGER NOT NULL", "of the first capture that shows it"),
+    },
+    "articles": {
+        "id": ("INTEGER PRIMARY KEY", "of the urlkey; rowid of `search`"),
+        "urlkey": ("TEXT NOT NULL UNIQUE", ""),
+        "url": ("TEXT NOT NULL", "as last fetched"),
+        "site": ("TEXT", "profile"),
+        "title": ("TEXT NOT NULL", "of the current wording, as all that follows"),
+        "lead": ("TEXT", ""),
+        "text": ("TEXT NOT NULL", "with its continuation pages"),
+        "section": ("TEXT", ""),
+        "language": ("TEXT", ""),
+        "published_at": ("TEXT", ""),
+        "published_precision": ("TEXT", "day or minute"),
+        "published_as": ("TEXT", "the date as printed"),
+        "modified_at": ("TEXT", ""),
+        "pages": ("INTEGER NOT NULL", "how many pages it has"),
+        "version": ("INTEGER NOT NULL REFERENCES versions(id)", "the current wording, of its first page"),
+        "versions": ("INTEGER NOT NULL", "how many wordings its first page had"),
+        "first_seen_at": ("TEXT NOT NULL", ""),
+        "last_seen_at": ("TEXT NOT NULL", ""),
+        "gone_at": ("TEXT", "first capture since which it answers 404, 410 or 'not found'; NULL while it is there"),
+        "warc": ("TEXT NOT NULL", "of the newest capture, to cite"),
+        "offset": ("INTEGER NOT NULL", "of the newest capture, to cite"),
+    },
+    "article_authors": {
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", ""),
+        "author": ("TEXT NOT NULL", "as printed"),
+        "position": ("INTEGER NOT NULL", "from 0"),
+    },
+    "article_tags": {
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", ""),
+        "tag": ("TEXT NOT NULL", "as printed"),
+    },
+    "images": {
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", ""),
+        "position": ("INTEGER NOT NULL", "0 for the lead picture"),
+        "url": ("TEXT NOT NULL", ""),
+        "alt": ("TEXT NOT NULL", ""),
+        "caption": ("TEXT NOT NULL", ""),
+    },
+    "spam": {
+        "id": ("INTEGER PRIMARY KEY", "of (warc, offset, number)"),
+        "warc": ("TEXT NOT NULL", "of the capture it was found in"),
+        "offset": ("INTEGER NOT NULL", "of the capture it was found in"),
+        "url": ("TEXT NOT NULL", ""),
+        "captured_at": ("TEXT NOT NULL", ""),
+        "kind": ("TEXT NOT NULL", "where it stood: body, hidden, footer, sidebar, comment, title, script, before …"),
+        "excerpt": ("TEXT NOT NULL", "as found"),
+        "language": ("TEXT", ""),
+        "domains": ("TEXT NOT NULL", "JSON list of hosts it names or links to"),
+        "evidence": ("TEXT NOT NULL", "JSON list of the signals that spoke"),
+        "score": ("REAL NOT NULL", "0..1"),
+    },
+    "terms": {
+        "form": ("TEXT NOT NULL", "a word as written, folded"),
+        "term": ("TEXT NOT NULL", "the word it is found under in `search`"),
+    },
+}
+
+_KEYS = {
+    "captures": "PRIMARY KEY (warc, offset)",
+    "article_authors": "PRIMARY KEY (article, position)",
+    "article_tags": "PRIMARY KEY (article, tag)",
+    "images": "PRIMARY KEY (article, position)",
+    "terms": "PRIMARY KEY (form, term)",
+}
+
+_INDEXES = (
+    "CREATE INDEX captures_urlkey ON captures (urlkey, captured_at)",
+    "CREATE INDEX captures_payload ON captures (payload_digest)",
+    "CREATE INDEX captures_version ON captures (version)",
+    "CREATE INDEX versions_article ON versions (article, seen_from)",
+    "CREATE INDEX versions_first_page ON versions (first_page) WHERE first_page IS NOT NULL",
+    "CREATE INDEX versions_canonical ON versions (canonical) WHERE canonical IS NOT NULL",
+    "CREATE INDEX articles_published ON articles (published_at)",
+    "CREATE INDEX articles_section ON articles (section)",
+    "CREATE INDEX spam_capture ON spam (warc, offset)",
+    "CREATE INDEX spam_captured ON spam (captured_at)",
+    "CREATE INDEX article_tags_tag ON article_tags (tag)",
+    "CREATE INDEX article_authors_author ON article_authors (author)",
+)
+
+migrations = Migrations("muragat")
+
+
+@migrations()
+def m001_first(db: Database) -> None:
+    """The tables of 0.1."""
+    for table, columns in TABLES.items():
+        lines = [f'"{name}" {kind}' for name, (kind, _) in columns.items()]
+        if table in _KEYS:
+            lines.append(_KEYS[table])
+        db.execute(f'CREATE TABLE "{table}" ({", ".join(lines)})' + (" WITHOUT ROWID" if table == "terms" else ""))
+    for statement in _INDEXES:
+        db.execute(statement)
+    # Already normalised words under the plain tokenizer, so that any sqlite3 client can open the file (design: search).
+    db.execute("CREATE VIRTUAL TABLE search USING fts5(title, body, names, tokenize = 'unicode61')")
+
+
+def connect(path: Path) -> Database:
+    """archive.db for writing, made or migrated. Raises SchemaTooNewError for a newer one."""
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # a lost tail of rows is made again from the WARCs
+    db = Database(connection)
+    _check_version(db, path)
+    migrations.apply(db)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return db
+
+
+def connect_readonly(path: Path) -> Database:
+    """archive.db for reading, beside a writer. Raises MuragatError when there is none yet."""
+    if not path.is_file():
+        raise MuragatError(
+            f"{path} does not exist yet; `muragat crawl` fills it, `muragat index` makes it from the WARCs"
+        )
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+    db = Database(connection)
+    try:
+        _check_version(db, path)
+    except sqlite3.DatabaseError as error:
+        raise MuragatError(f"{path}: {error}; `muragat index --rebuild` makes it anew from the WARCs") from error
+    return db
+
+
+def _check_version(db: Database, path: Path) -> None:
+    found = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if found > SCHEMA_VERSION:
+        raise SchemaTooNewError(
+            f"{path} has schema {found}, this muragat knows up to {SCHEMA_VERSION}; install a newer muragat,"
+            " or `muragat index --rebuild` with this one"
+        )
+
+
+@contextmanager
+def immediate(db: Database) -> Iterator[None]:
+    """A transaction that takes the writer's place at once; all or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def stable_id(*key: object) -> int:
+    """The first 63 bits of the SHA-256 of a natural key: the same row has the same id in every rebuild."""
+    digest = sha256("\x1f".join(str(part) for part in key).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def load_capture(db: Database, warc: str, offset: int) -> Capture:
+    """A row of `captures` as a Capture."""
+    row = db.execute(
+        "SELECT url, urlkey, captured_at, status, content_type, payload_digest, record_type, length, refers_to_url,"
+        " refers_to_at, location, error FROM captures WHERE warc = ? AND offset = ?",
+        [warc, offset],
+    ).fetchone()
+    return Capture(
+        url=row[0],
+        urlkey=row[1],
+        captured_at=parse_warc_date(row[2]),
+        status=row[3],
+        content_type=row[4],
+        payload_digest=row[5],
+        record_type=RecordType(row[6]),
+        warc=warc,
+        offset=offset,
+        length=row[7],
+        refers_to_url=row[8],
+        refers_to_at=parse_warc_date(row[9]) if row[9] else None,
+        location=row[10],
+        error=row[11],
+    )
