@@ -1,0 +1,1 @@
+"""The hand that fetches: everything that needs Scrapy or a socket."""

@@ -1,0 +1,218 @@
+"""The commands that fetch: init, site, crawl, schedule, demo; and `main`, which joins both command sets.
+
+Scrapy, and what imports it, is imported inside commands only: a reader's install has none.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import archive
+import archive.cli as reading
+from archive.config import ArchiveDir
+from archive.errors import ConfigError, MuragatError
+
+if TYPE_CHECKING:
+    from crawler.run import Report
+
+archive_option, json_option = reading.archive_option, reading.json_option
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="muragat")
+@click.option("--archive", "archive_dir", metavar="DIR", help="The archive, for any command.")
+def cli(archive_dir: str | None) -> None:
+    """Keep news sites: crawl them into WARC files, read the articles out of them, replay any page as it was."""
+    if archive_dir:
+        os.environ["MURAGAT_ARCHIVE"] = archive_dir
+
+
+@cli.command()
+@click.argument("directory", required=False, default="muragat-archive", type=click.Path(path_type=Path))
+@click.option("--site", "url", help="A site to archive; it is looked at once.")
+@click.option("--contact", default="", help="Mail address or page where a site's owner reaches you.")
+@click.option("--operator", default="", help="Who runs this; goes into every WARC.")
+def init(directory: Path, url: str | None, contact: str, operator: str) -> None:
+    """Make an archive directory, and a profile for a site."""
+    from crawler.begin import init_archive
+
+    for line in init_archive(directory, url=url, contact=contact, operator=operator):
+        click.echo(line, err=True)
+
+
+@cli.group()
+def site() -> None:
+    """The sites of an archive."""
+
+
+@site.command("add")
+@archive_option
+@click.argument("url")
+def site_add(archive_dir: str | None, url: str) -> None:
+    """Look at a site once, and write its profile."""
+    from crawler.probe import add_site
+    from crawler.run import user_agent
+
+    directory = ArchiveDir.find(archive_dir)
+    for line in add_site(directory, url, user_agent=user_agent(directory.config()))[1]:
+        click.echo(line, err=True)
+
+
+@site.command("list")
+@archive_option
+def site_list(archive_dir: str | None) -> None:
+    """Name, title and hosts of each site."""
+    rows = [[s.name, s.title, ", ".join(s.crawl.hosts)] for s in ArchiveDir.find(archive_dir).all_sites()]
+    reading.print_table(["name", "title", "hosts"], rows)
+
+
+@cli.command()
+@archive_option
+@click.argument("site_name", metavar="[SITE]", required=False)
+@click.option("--full", is_flag=True, help="Fetch everything again, not only what is due.")
+@click.option("--limit", type=click.IntRange(1), help="Fetch this many URLs at most.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the rows are in.")
+@json_option
+def crawl(
+    archive_dir: str | None, site_name: str | None, full: bool, limit: int | None, no_wait: bool, as_json: bool
+) -> None:
+    """Fetch what is due into a new WARC; rows follow while it runs. Ctrl-C stops it cleanly, the next run goes on."""
+    from crawler.crawl import report_json, report_lines, run_crawl
+
+    directory = ArchiveDir.find(archive_dir)
+    name = directory.site(site_name).name
+    report = run_crawl(directory, name, full=full, limit=limit, wait=not no_wait)
+    if as_json:
+        reading.print_json(report_json(report))
+    else:
+        for line in report_lines(report):
+            click.echo(line)
+    _end(report)
+
+
+def _end(report: Report) -> None:
+    from crawler.run import check
+
+    if report.reason == "interrupted":
+        click.echo("interrupted; everything fetched is kept, `muragat crawl` goes on with what is waiting", err=True)
+        sys.exit(130)
+    check(report)
+
+
+@cli.group()
+def schedule() -> None:
+    """Crawls that recur: tables [schedule.NAME] of muragat.toml."""
+
+
+@schedule.command("list")
+@archive_option
+@json_option
+def schedule_list(archive_dir: str | None, as_json: bool) -> None:
+    """When each crawl last ran and runs next."""
+    from crawler.schedule import last_runs, plan
+
+    directory = ArchiveDir.find(archive_dir)
+    planned = plan(directory.config(), now=datetime.now(UTC), last=last_runs(directory))
+    if as_json:
+        reading.print_json([reading.fields(one) for one in planned])
+    elif not planned:
+        click.echo(f"nothing is scheduled; an example for {directory.config_path}:\n")
+        click.echo('[schedule.nightly]\nsite = "NAME"\nevery = "6h"')
+    else:
+        times = [[_moment(one.last_started_at), _moment(one.next_at)] for one in planned]
+        rows = [[one.name, one.site, *when] for one, when in zip(planned, times, strict=True)]
+        reading.print_table(["name", "site", "last started", "next"], rows)
+
+
+def _moment(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S%z}" if at else "never"
+
+
+@schedule.command("run")
+@archive_option
+def schedule_run(archive_dir: str | None) -> None:
+    """Start each crawl when it is due, until SIGTERM or Ctrl-C."""
+    from crawler.schedule import run
+
+    run(ArchiveDir.find(archive_dir))
+
+
+@schedule.command("systemd")
+@archive_option
+@click.option("--user", help="User the service runs as.")
+def schedule_systemd(archive_dir: str | None, user: str | None) -> None:
+    """Print a systemd service that runs the daemon."""
+    from crawler.schedule import systemd_unit
+
+    click.echo(systemd_unit(ArchiveDir.find(archive_dir), python=sys.executable, user=user), nl=False)
+
+
+@schedule.command("cron")
+@archive_option
+def schedule_cron(archive_dir: str | None) -> None:
+    """Print crontab lines that start the crawls without the daemon."""
+    from crawler.schedule import cron_lines
+
+    directory = ArchiveDir.find(archive_dir)
+    click.echo(cron_lines(directory.config(), directory, python=sys.executable), nl=False)
+
+
+@cli.command()
+@click.option("--keep", is_flag=True, help="Leave the archive and the replay running until Ctrl-C.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), help="Where to make the archive [default: a temporary folder]."
+)
+def demo(keep: bool, directory: Path | None) -> None:
+    """The whole story on the bundled site: crawl, read, search, compare, verify, replay."""
+    from crawler.demo.story import tell
+
+    tell(keep=keep, directory=directory)
+
+
+for command in reading.commands.commands.values():
+    cli.add_command(command)
+
+
+def _refuse_strangers() -> None:
+    """Stop when `archive` or `crawler` is somebody else's package: a folder of that name would be run instead of us."""
+    home = Path(__file__).resolve().parent.parent
+    if Path(archive.__file__ or "").resolve().parent.parent != home:
+        raise ConfigError(
+            f"the package `archive` that Python found at {archive.__file__} is not muragat's; start from another folder"
+        )
+
+
+def main() -> None:
+    """`muragat`: exit 0 done, 1 a MuragatError, 2 wrong usage, 130 interrupted."""
+    # A reader that stops listening (`muragat search … | head`) ends us quietly, as every Unix tool.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        _refuse_strangers()
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except MuragatError as error:
+        click.echo(f"muragat: {error}", err=True)
+        sys.exit(1)
+    except click.exceptions.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        extra = {"scrapy": "crawl", "selectolax": "crawl", "apscheduler": "crawl", "pywb": "web", "waitress": "web"}
+        missing = extra.get((error.name or "").partition(".")[0])
+        if missing is None:
+            raise
+        click.echo(f"muragat: this command needs {error.name}; `pip install 'muragat[{missing}]'`", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""Every exchange into a WARC: one open file per crawl process, rolled at a size, `.open` until it is closed.
+
+A body that is already held becomes a revisit, across URLs and across crawls: `payloads` in frontier.db says where each
+digest lies. A write that fails stops the crawl: it is raised, and kept in `failure` for whoever must stop.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from archive import manifest
+from archive.config import ArchiveDir
+from archive.errors import WarcError, WarcWriteError
+from archive.model import Capture, Exchange, RecordType
+from archive.warc import (
+    Original,
+    WarcWriter,
+    dechunk,
+    digest_of,
+    parse_head,
+    parse_warc_date,
+    repair,
+    split_response,
+    warc_date,
+)
+from crawler.wire import is_private
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder:
+    """Keeps exchanges in WARC files of one series: `PREFIX-TIMESTAMP14-SERIAL-HOST.warc.gz`."""
+
+    def __init__(
+        self,
+        directory: ArchiveDir,
+        frontier_db: sqlite3.Connection,
+        *,
+        prefix: str,
+        info: Mapping[str, str],
+        roll_bytes: int,
+        allow_private: tuple[str, ...] = (),
+    ) -> None:
+        self._directory = directory
+        self._db = frontier_db
+        self._prefix = prefix
+        self._info = info
+        self._roll_bytes = roll_bytes
+        self._allow_private = frozenset(allow_private)
+        self._writer: WarcWriter | None = None
+        self._serial = 0
+        self._fresh: dict[str, tuple[str, str, str, bool]] = {}  # payloads not yet in frontier.db
+        self._digests: dict[str, str] = {}  # URL → digest of the fetch that is being handled
+        self._dirty = False
+        self.captures = 0
+        self.revisits = 0
+        self.bytes_received = 0
+        self.warcs: list[str] = []
+        self.head: str | None = None  # of the manifest's chain, after closing
+        self.failure: WarcError | None = None
+
+    # ------------------------------------------------------------ what the wire calls
+
+    def may_connect(self, host: str, port: int) -> bool:
+        """Private addresses only where the site's profile names them, host and port."""
+        literal = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return not is_private(host) or literal in self._allow_private
+
+    def keep(self, exchange: Exchange) -> None:
+        """Write an exchange; it is in the file, though not yet on the disk, when this returns."""
+        try:
+            capture = self._write(exchange)
+        except WarcWriteError as error:
+            self.failure = error
+            raise
+        self.captures += 1
+        self.revisits += capture.record_type is RecordType.REVISIT
+        self.bytes_received += len(exchange.response)
+        self._digests[exchange.url] = capture.payload_digest
+
+    def keep_failure(self, url: str, *, at: datetime, error: str) -> None:
+        """Note a fetch that got no answer."""
+        try:
+            self._open().write_failure(url, at=at, error=error)
+        except WarcWriteError as wrong:
+            self.failure = wrong
+            raise
+        self._dirty = True
+
+    # ------------------------------------------------------------ what the crawl calls
+
+    def take_digest(self, url: str) -> str | None:
+        """The payload digest of the exchange just kept for this URL."""
+        return self._digests.pop(url, None)
+
+    def sync(self) -> list[tuple[str, str, str, bool]]:
+        """Return when everything kept so far is on the disk; the rows for `payloads` that may now be committed."""
+        if self._writer and self._dirty:
+            try:
+                self._writer.sync()
+            except WarcWriteError as error:
+                self.failure = error
+                raise
+            self._dirty = False
+        return list(self._fresh.values())
+
+    def forget_fresh(self) -> None:
+        """The rows that `sync()` returned are committed."""
+        self._fresh.clear()
+
+    def close(self, *, crawl: str, reason: str, counts: Mapping[str, str]) -> None:
+        """End the crawl in the log, close the file and chain it."""
+        if self._writer:
+            at = datetime.now(UTC)
+            self._writer.write_crawl_end(crawl, at=at, fields={"finished": warc_date(at), "reason": reason, **counts})
+            self._close_file()
+
+    def repair_leftovers(self) -> list[str]:
+        """Close what a crawl that died left open, cut to its last whole record; what was done, a line a file."""
+        done = []
+        for path in sorted(self._directory.warcs.glob(f"{self._prefix}-*.warc.gz.open")):
+            name = path.name.removesuffix(".open")
+            torn = repair(self._directory.warcs, name)
+            closed = self._directory.warcs / name
+            now = datetime.now(UTC)
+            manifest.append(
+                self._directory.manifest, closed, sha256_hex=manifest.hash_file(closed), at=now, event="repaired"
+            )
+            kept = f", {torn} torn bytes kept aside in {name}.torn" if torn else ""
+            done.append(f"{name}: left open by a crawl that died; closed at its last whole record{kept}")
+        return done
+
+    # ------------------------------------------------------------ the file
+
+    def _write(self, exchange: Exchange) -> Capture:
+        head, body = split_response(exchange.response)
+        http = parse_head(head)
+        digest = digest_of(dechunk(body) if http.chunked else body)
+        original = None
+        # Only whole 200s are referred to, and refer: what replays must be what was sent.
+        whole = http.status == 200 and bool(body) and exchange.truncated is None
+        if whole:
+            original = self._held(digest)
+        capture = self._open().write_exchange(exchange, original=original)
+        self._dirty = True
+        if whole and original is None:
+            self._fresh[digest] = (digest, exchange.url, warc_date(exchange.captured_at), http.chunked)
+        return capture
+
+    def _held(self, digest: str) -> Original | None:
+        row = (
+            self._fresh.get(digest)
+            or self._db.execute(
+                "SELECT digest, url, captured_at, chunked FROM payloads WHERE digest = ?", (digest,)
+            ).fetchone()
+        )
+        return Original(row[1], parse_warc_date(row[2]), bool(row[3])) if row else None
+
+    def _open(self) -> WarcWriter:
+        if self._writer and self._writer.size >= self._roll_bytes:
+            self._close_file()
+        if self._writer is None:
+            now = datetime.now(UTC)
+            self._directory.warcs.mkdir(exist_ok=True)
+            host = socket.gethostname().partition(".")[0] or "localhost"
+            while True:
+                name = f"{self._prefix}-{now:%Y%m%d%H%M%S}-{self._serial:05d}-{host}.warc.gz"
+                self._serial += 1
+                if not any((self._directory.warcs / taken).exists() for taken in (name, f"{name}.open")):
+                    break
+            self._writer = WarcWriter(self._directory.warcs / name, info=self._info, now=now)
+            self.warcs.append(name)
+            logger.info("WARC opened: %s", name)
+        return self._writer
+
+    def _close_file(self) -> None:
+        writer, self._writer = self._writer, None
+        assert writer is not None
+        digest = writer.close()
+        self.head = manifest.append(self._directory.manifest, writer.path, sha256_hex=digest, at=datetime.now(UTC))
+        logger.info("WARC closed: %s, %d captures, %d revisits", writer.name, writer.captures, writer.revisits)
