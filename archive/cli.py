@@ -31,6 +31,9 @@ def commands() -> None:
     """Commands that need no network."""
 
 
+_UNREAD_HINT = "`muragat query \"SELECT url, reason FROM captures WHERE reason LIKE 'extraction failed%'\"` names them"
+
+
 class Time(click.ParamType[datetime]):
     """A point in time as people type it."""
 
@@ -58,6 +61,8 @@ def index(archive_dir: str | None, rebuild: bool) -> None:
     report = make_anew(directory) if rebuild else index_archive(directory)
     for line in report.damaged:
         click.echo(f"damaged: {line}", err=True)
+    if report.unread:
+        click.secho(f"{report.unread} pages broke the reader: {_UNREAD_HINT}", fg="red", err=True)
     click.echo(
         f"{report.warcs} WARCs, {report.captures} captures indexed, {report.articles} of them articles", err=True
     )
@@ -320,6 +325,8 @@ def status(archive_dir: str | None, as_json: bool) -> None:
     click.echo(f"  {found['warcs']} WARCs, {size}, {found['bytes_not_indexed']} bytes not indexed yet")
     if found["damaged"]:
         click.secho(f"  {found['damaged']} damaged stretches: `muragat verify` says where", fg="red")
+    if found["unread"]:
+        click.secho(f"  {found['unread']} pages broke the reader: {_UNREAD_HINT}", fg="red")
     if found["spam_findings"]:
         click.secho(f"  {found['spam_findings']} pieces of injected content: `muragat spam`", fg="yellow")
     click.echo()

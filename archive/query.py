@@ -434,6 +434,7 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
         "warcs": len(files),
         "warc_bytes": sum(path.stat().st_size for path in files),
         "bytes_not_indexed": behind,
+        "unread": db.execute("SELECT count(*) FROM captures WHERE reason LIKE 'extraction failed: %'").fetchone()[0],
         "damaged": db.execute("SELECT coalesce(sum(damaged), 0) FROM warcs").fetchone()[0],
         "sites": sites,
         "crawls": crawls,

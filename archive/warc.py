@@ -34,6 +34,7 @@ CRAWL_URI = "urn:muragat:crawl:"  # target of the metadata record that ends a cr
 # isal's level 1: a tenth of zlib-6's time for 11 % more bytes, and bodies mostly arrive compressed (design: speed).
 _LEVEL = 1
 _READ_BYTES = 256 * 1024
+_PEEK_BYTES = 4096  # enough of a gzip member to read how its content begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,7 @@ class HttpHead:
 
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
+_CHUNK_LINE = re.compile(rb"[ \t]{0,16}([0-9a-fA-F]{1,16})[ \t]{0,16}(?:;[^\n]*)?\r?\n")
 _STATUS_LINE = re.compile(rb"(HTTP/\d\.\d)[ \t]+(\d{3})", re.IGNORECASE)
 
 
@@ -269,22 +271,19 @@ def parse_head(head: bytes) -> HttpHead:
 
 def dechunk(body: bytes) -> bytes:
     """The body without chunk framing, extensions and trailers; of a body cut short, what had come."""
-    out, position = [], 0
-    while (end := body.find(b"\n", position)) >= 0:
-        try:
-            size = int(body[position:end].partition(b";")[0].strip() or b"x", 16)
-        except ValueError:
+    out, position, framed = list[bytes](), 0, False
+    while line := _CHUNK_LINE.match(body, position):
+        framed, size = True, int(line[1], 16)
+        if size == 0:
             break
-        if size <= 0:
-            break
-        out.append(body[end + 1 : end + 1 + size])
-        position = end + 1 + size
+        out.append(body[line.end() : line.end() + size])
+        position = line.end() + size
         if body[position : position + 2] == b"\r\n":
             position += 2
         elif body[position : position + 1] == b"\n":
             position += 1
     # A body that never was chunked, whatever its head says, is kept as it is.
-    return b"".join(out) if out or body.lstrip()[:1] == b"0" else body
+    return b"".join(out) if framed else body
 
 
 # ---------------------------------------------------------------- reading
@@ -318,6 +317,13 @@ class Damaged:
     end: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A record that stands beside an exchange (its request) or says nothing to us."""
+
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One gzip member: where it lies and what it holds."""
@@ -342,7 +348,7 @@ def open_warc(folder: Path, name: str) -> BinaryIO:
     raise WarcReadError(name, 0, f"the file is not in {folder}; restore it from a backup, or `muragat index --rebuild`")
 
 
-def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | CrawlNote | Damaged]:
+def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | CrawlNote | Damaged | Passed]:
     """What a WARC holds from `start` on, whole records only: a tail still being written ends the reading silently."""
     with open_warc(folder, name) as file:
         for member in members(file, name, start=start):
@@ -354,8 +360,7 @@ def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | Cra
             except WarcReadError as error:
                 yield Damaged(error=error, end=member.end)
                 continue
-            if read:
-                yield read
+            yield read or Passed(end=member.end)
 
 
 def read_payload(folder: Path, capture: Capture) -> Payload:
@@ -405,21 +410,21 @@ def _next_member(file: BinaryIO, start: int) -> int | None:
     while True:
         file.seek(position)
         window = file.read(_READ_BYTES)
-        if len(window) < 18:
-            return None
         at = window.find(b"\x1f\x8b\x08")
         while at >= 0:
             try:
-                if zlib.decompressobj(31).decompress(window[at : at + 4096], 5) == b"WARC/":
+                if zlib.decompressobj(31).decompress(window[at : at + _PEEK_BYTES], 5) == b"WARC/":
                     return position + at
             except zlib.error:
                 pass
             at = window.find(b"\x1f\x8b\x08", at + 1)
-        position += len(window) - 17
+        if len(window) < _READ_BYTES:
+            return None
+        position += len(window) - _PEEK_BYTES  # a member that begins at the window's end is seen whole in the next
 
 
 def _read_record(member: Member, name: str) -> Kept | CrawlNote | None:
-    """What one record says to us; None for records that stand beside an exchange (requests)."""
+    """What one record says to us; None where it says nothing."""
     try:
         record = ArcWarcRecordLoader().parse_record_stream(
             BytesIO(member.content), known_format="warc", no_record_parse=True

@@ -1,0 +1,96 @@
+"""Archives made in a test: real WARCs written by our writer, a profile, and what the tables hold."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from archive import manifest
+from archive.config import ArchiveDir
+from archive.model import Exchange
+from archive.schema import TABLES
+from archive.warc import Original, WarcWriter
+
+HOST = "haber.example"
+PROFILE = f"""
+title = "Haber"
+[crawl]
+seeds = ["http://{HOST}/"]
+hosts = ["{HOST}"]
+[read]
+zone = "Asia/Almaty"
+languages = ["tr"]
+"""
+
+
+def make_archive(root: Path) -> ArchiveDir:
+    """An archive directory with one site and no WARC."""
+    directory = ArchiveDir(root)
+    for folder in (root, directory.sites, directory.warcs):
+        folder.mkdir(exist_ok=True)
+    directory.config_path.write_text('contact = "test@example.org"\n', "utf-8")
+    (directory.sites / "haber.toml").write_text(PROFILE, "utf-8")
+    return directory
+
+
+def page(
+    title: str, *paragraphs: str, date: str = "06 Ekim 2017 Cuma, 17:45", head: str = "", extra: str = ""
+) -> bytes:
+    """An article page as a plain theme prints it."""
+    body = "".join(f"<p>{text}</p>" for text in paragraphs)
+    return (
+        f'<!DOCTYPE html><html lang="tr"><head><meta charset="utf-8"><title>{title} – Haber</title>{head}</head><body>'
+        f"<header><a href='/'>Haber</a></header><article><h1>{title}</h1><time>{date}</time>{body}</article>{extra}"
+        "<footer>HABER SİTESİ</footer></body></html>"
+    ).encode()
+
+
+def exchange(
+    path: str,
+    body: bytes,
+    *,
+    at: str,
+    status: str = "200 OK",
+    content_type: str = "text/html; charset=utf-8",
+    fields: str = "",
+) -> Exchange:
+    """What a fetch of http://haber.example/PATH brought at that time (ISO 8601, UTC)."""
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{fields}Content-Length: {len(body)}\r\n\r\n"
+    return Exchange(
+        url=f"http://{HOST}{path}",
+        request=f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode(),
+        response=head.encode("latin-1") + body,
+        captured_at=datetime.fromisoformat(at).astimezone(UTC),
+        ip_address="192.0.2.1",
+    )
+
+
+def write_warc(
+    directory: ArchiveDir, name: str, exchanges: Iterable[Exchange | tuple[Exchange, Original]], *, close: bool = True
+) -> WarcWriter:
+    """One WARC of a crawl of that name; a pair is a revisit of an original."""
+    now = datetime(2024, 1, 1, tzinfo=UTC)
+    writer = WarcWriter(directory.warcs / f"{name}.warc.gz", info={"isPartOf": name, "site": "haber"}, now=now)
+    for one in exchanges:
+        if isinstance(one, tuple):
+            writer.write_exchange(one[0], original=one[1])
+        else:
+            writer.write_exchange(one)
+    if close:
+        manifest.append(directory.manifest, writer.path, sha256_hex=writer.close(), at=now)
+    return writer
+
+
+def dump(database: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table of ours, and of the search index, in a fixed order."""
+    connection = sqlite3.connect(database)
+    try:
+        tables = {
+            table: sorted(connection.execute(f'SELECT * FROM "{table}"').fetchall(), key=repr) for table in TABLES
+        }
+        tables["search"] = sorted(connection.execute("SELECT rowid, title, body, names FROM search").fetchall())
+    finally:
+        connection.close()
+    return tables

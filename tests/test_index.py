@@ -1,0 +1,264 @@
+"""Rows are a function of the WARCs: in any order, in any number of passes, while they grow and after a rebuild."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from archives import dump, exchange, make_archive, page, write_warc
+
+from archive.config import ArchiveDir
+from archive.index import index_archive, rebuild
+from archive.warc import Original
+
+LONG = "Kazakistan ile Türkiye arasındaki ticaret hacmi geçen yıl yüzde on iki arttı ve altı milyar dolara ulaştı."
+MORE = "Toplantıda iki ülkenin bakanları ulaştırma, enerji ve eğitim alanındaki ortak projeleri de görüştü."
+OLD = page("Ticaret hacmi arttı", LONG, MORE)
+NEW = page("Ticaret hacmi arttı", LONG.replace("on iki", "on beş"), MORE)
+OTHER = page("Astana’da kar yağışı", "Başkentte sabah saatlerinde başlayan kar yağışı ulaşımı olumsuz etkiledi.", MORE)
+
+
+def rows(directory: ArchiveDir, sql: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(directory.db)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def story(directory: ArchiveDir) -> None:
+    """Three crawls: two articles; one edited and one revisited; one deleted."""
+    first = exchange("/ticaret/", OLD, at="2024-01-01T10:00:00Z")
+    snow = exchange("/kar/", OTHER, at="2024-01-01T10:00:01Z")
+    write_warc(directory, "a", [first, snow])
+    again = exchange("/kar/", OTHER, at="2024-02-01T10:00:01Z")
+    write_warc(
+        directory,
+        "b",
+        [exchange("/ticaret/", NEW, at="2024-02-01T10:00:00Z"), (again, Original(snow.url, snow.captured_at, False))],
+    )
+    gone = exchange("/ticaret/", b"<h1>404</h1>", at="2024-03-01T10:00:00Z", status="404 Not Found")
+    write_warc(directory, "c", [gone])
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> ArchiveDir:
+    directory = make_archive(tmp_path_factory.mktemp("told") / "a")
+    story(directory)
+    index_archive(directory)
+    return directory
+
+
+def test_an_edit_makes_a_second_wording_and_a_revisit_none(told: ArchiveDir) -> None:
+    assert rows(told, "SELECT url, versions FROM articles ORDER BY url") == [
+        ("http://haber.example/kar/", 1),
+        ("http://haber.example/ticaret/", 2),
+    ]
+    seen = rows(told, "SELECT seen_from, seen_to, captures FROM versions WHERE url LIKE '%kar%'")
+    assert seen == [("2024-01-01T10:00:01.000000Z", "2024-02-01T10:00:01.000000Z", 2)]
+
+
+def test_the_current_wording_is_the_newest_and_a_deletion_is_dated(told: ArchiveDir) -> None:
+    text, gone = rows(told, "SELECT text, gone_at FROM articles WHERE url LIKE '%ticaret%'")[0]
+
+    assert "on beş" in str(text)
+    assert gone == "2024-03-01T10:00:00.000000Z"
+
+
+def test_every_order_of_the_warcs_gives_the_same_rows(tmp_path: Path, told: ArchiveDir) -> None:
+    """One file a pass, each permutation: what one pass over all of them gave."""
+    expected = dump(told.db)
+    for number, order in enumerate(itertools.permutations("abc")):
+        directory = make_archive(tmp_path / str(number))
+        for name in order:
+            shutil.copy(told.warcs / f"{name}.warc.gz", directory.warcs)
+            index_archive(directory)
+        shutil.copy(told.manifest, directory.manifest)
+        index_archive(directory)
+
+        assert dump(directory.db) == expected, order
+
+
+def test_indexing_twice_changes_nothing(told: ArchiveDir) -> None:
+    before = dump(told.db)
+
+    assert index_archive(told).captures == 0
+    assert dump(told.db) == before
+
+
+def test_a_rebuild_gives_the_same_rows_beside_an_open_reader(told: ArchiveDir) -> None:
+    before = dump(told.db)
+    reader = sqlite3.connect(told.db)
+    assert reader.execute("SELECT count(*) FROM articles").fetchone() == (2,)
+
+    rebuild(told)
+
+    assert dump(told.db) == before
+    assert reader.execute("SELECT count(*) FROM articles").fetchone() == (2,)
+    reader.close()
+    assert not list(told.root.glob("*.rebuild*"))
+
+
+def test_rows_follow_a_file_that_is_still_open(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    writer = write_warc(directory, "a", [exchange("/kar/", OTHER, at="2024-01-01T10:00:00Z")], close=False)
+    index_archive(directory)
+    assert rows(directory, "SELECT warc FROM captures") == [("a.warc.gz",)]
+
+    with writer.open_path.open("ab") as file:  # half a record, as a reader may meet it
+        file.write(b"\x1f\x8b\x08\x00\x00\x00")
+    index_archive(directory)
+    assert len(rows(directory, "SELECT warc FROM captures")) == 1
+
+    os.truncate(writer.open_path, writer.size)
+    writer.write_exchange(exchange("/ticaret/", OLD, at="2024-01-01T10:00:05Z"))
+    index_archive(directory)
+    assert len(rows(directory, "SELECT warc FROM captures")) == 2
+    assert rows(directory, "SELECT count(*) FROM articles") == [(2,)]
+
+
+def test_a_damaged_record_is_skipped_counted_and_reported(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    writer = write_warc(
+        directory,
+        "a",
+        [exchange(f"/{n}/", page(f"Haber {n}", LONG, MORE), at=f"2024-01-01T10:00:0{n}Z") for n in range(3)],
+    )
+    whole = rows_of(directory)
+    middle = whole[1]
+    content = bytearray(writer.path.read_bytes())
+    content[middle + 40] ^= 0xFF
+    writer.path.write_bytes(content)
+    shutil.rmtree(directory.locks)
+    directory.db.unlink()
+
+    report = index_archive(directory)
+
+    assert [line for line in report.damaged if f"a.warc.gz at byte {middle}" in line]
+    assert rows(directory, "SELECT damaged FROM warcs") == [(1,)]
+    assert {url for (url,) in rows(directory, "SELECT url FROM captures")} == {
+        "http://haber.example/0/",
+        "http://haber.example/2/",
+    }
+
+
+def rows_of(directory: ArchiveDir) -> list[int]:
+    index_archive(directory)
+    return [int(str(offset)) for (offset,) in rows(directory, "SELECT offset FROM captures ORDER BY offset")]
+
+
+def test_a_page_that_breaks_the_reader_is_a_row_not_a_stop(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    strange = exchange("/x/", b"\x28\xb5\x2f\xfd", at="2024-01-01T10:00:00Z", fields="Content-Encoding: zstd\r\n")
+    write_warc(directory, "a", [strange, exchange("/kar/", OTHER, at="2024-01-01T10:00:05Z")])
+
+    index_archive(directory)
+
+    kind, reason = rows(directory, "SELECT kind, reason FROM captures WHERE url LIKE '%/x/'")[0]
+    assert kind == "other"
+    assert rows(directory, "SELECT count(*) FROM articles") == [(1,)]
+
+
+def test_continuation_pages_join_their_first_page(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    links = '<div>Sayfalar: <a href="/uzun/">1</a> <a href="/uzun/2/">2</a></div>'
+    write_warc(
+        directory,
+        "a",
+        [
+            exchange("/uzun/2/", page("Uzun haber", MORE, extra=links), at="2024-01-01T10:00:00Z"),
+            exchange("/uzun/", page("Uzun haber", LONG, extra=links), at="2024-01-01T10:00:05Z"),
+        ],
+    )
+
+    index_archive(directory)
+
+    found = rows(directory, "SELECT url, pages, text FROM articles")
+    assert [(url, pages) for url, pages, _ in found] == [("http://haber.example/uzun/", 2)]
+    assert str(found[0][2]).index("ticaret hacmi") < str(found[0][2]).index("ortak projeleri")
+
+
+def test_killed_at_any_moment_the_next_run_ends_with_the_same_rows(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    captures = [
+        exchange(
+            f"/{n}/", page(f"Haber {n}", LONG, f"{n} sayılı {MORE}"), at=f"2024-01-01T10:{n // 60:02}:{n % 60:02}Z"
+        )
+        for n in range(300)
+    ]
+    write_warc(directory, "a", captures)
+    index_archive(directory)
+    expected = dump(directory.db)
+
+    for wait in (1.5, 2.0, 2.5):
+        for leftover in directory.root.glob("archive.db*"):
+            leftover.unlink()
+        child = subprocess.Popen([sys.executable, "-P", "-m", "crawler.cli", "--archive", str(directory.root), "index"])
+        time.sleep(wait)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        index_archive(directory)
+
+        assert dump(directory.db) == expected
+
+
+def test_the_crawl_s_own_account_is_a_row(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    writer = write_warc(directory, "a", [exchange("/kar/", OTHER, at="2024-01-01T10:00:00Z")], close=False)
+    end = datetime(2024, 1, 1, 11, tzinfo=UTC)
+    writer.write_crawl_end("a", at=end, fields={"reason": "finished", "offered": "3", "fetched": "1", "skipped": "2"})
+
+    index_archive(directory)
+
+    assert rows(directory, "SELECT name, site, finished_at, reason, offered, fetched, skipped FROM crawls") == [
+        ("a", "haber", "2024-01-01T11:00:00.000000Z", "finished", 3, 1, 2)
+    ]
+
+
+def test_blocks_and_sources_are_json(told: ArchiveDir) -> None:
+    blocks, sources = rows(told, "SELECT blocks, sources FROM versions WHERE url LIKE '%kar%'")[0]
+
+    assert json.loads(str(blocks))[0][0] == "paragraph"
+    assert json.loads(str(sources))["title"]
+
+
+def test_an_indexer_of_its_own_follows_the_open_file_until_the_crawl_ends(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    writer = write_warc(directory, "a", [exchange("/kar/", OTHER, at="2024-01-01T10:00:00Z")], close=False)
+    child = subprocess.Popen([sys.executable, "-P", "-m", "archive.index", str(directory.root)], stdin=subprocess.PIPE)
+
+    def articles() -> int:
+        if not directory.db.exists():
+            return 0
+        try:
+            return int(str(rows(directory, "SELECT count(*) FROM articles")[0][0]))
+        except sqlite3.OperationalError:  # the tables are being made
+            return 0
+
+    def wait_for(count: int) -> bool:
+        deadline = time.monotonic() + 30
+        while articles() < count and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return articles() == count
+
+    assert wait_for(1)
+    writer.write_exchange(exchange("/ticaret/", OLD, at="2024-01-01T10:00:05Z"))
+    assert wait_for(2)
+
+    writer.write_exchange(exchange("/son/", page("Son haber", LONG, MORE), at="2024-01-01T10:00:09Z"))
+    writer.close()
+    assert child.stdin
+    child.stdin.close()  # as when the crawl ends, however it ends
+
+    assert child.wait(timeout=30) == 0
+    assert articles() == 3

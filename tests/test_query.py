@@ -1,0 +1,257 @@
+"""Questions and their answers: search, one URL, differences, SQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from archives import exchange, make_archive, page, write_warc
+from sqlite_utils import Database
+
+from archive import query
+from archive.config import ArchiveDir
+from archive.errors import NotCapturedError, QueryError
+from archive.index import index_archive
+from archive.model import BlockKind
+from archive.schema import connect_readonly
+
+FILL = "Yetkililer konuyla ilgili ayrıntıların önümüzdeki günlerde kamuoyuyla paylaşılacağını bildirdi."
+BREAD = page(
+    "Ekmek fiyatları arttı",
+    "Fırıncılar Odası Başkanı, un maliyetlerinin yükseldiğini söyledi. Astana’da ekmek yüzde on zamlandı.",
+    FILL,
+    date="05 Mart 2019 Salı, 09:30",
+)
+BREAD_LATER = BREAD.replace("yüzde on zamlandı".encode(), "yüzde yirmi zamlandı".encode())
+SPACE = page(
+    "Baykonur’dan uydu fırlatıldı",
+    "İki ülkenin ortak uydusu gece yarısı yörüngeye yerleştirildi. ISPARTA’dan gelen öğrenciler de izledi.",
+    FILL,
+    date="12 Nisan 2021 Pazartesi, 03:15",
+)
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> ArchiveDir:
+    directory = make_archive(tmp_path_factory.mktemp("query") / "a")
+    write_warc(
+        directory,
+        "a",
+        [
+            exchange("/ekmek/", BREAD, at="2024-01-01T10:00:00Z"),
+            exchange("/uydu/", SPACE, at="2024-01-01T10:00:05Z"),
+            exchange("/eski/", b"", at="2024-01-01T10:00:06Z", status="301 Moved", fields="Location: /uydu/\r\n"),
+            exchange("/ekmek/", BREAD_LATER, at="2024-02-01T10:00:00Z"),
+        ],
+    )
+    index_archive(directory)
+    return directory
+
+
+@pytest.fixture
+def db(held: ArchiveDir) -> Database:
+    return connect_readonly(held.db)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ekmek",
+        "ekmeğin",  # another form
+        "EKMEK",
+        "firincilar",  # typed without Turkish letters
+        "fırıncı",
+        "astana",  # the page says Astana’da
+        "Astanada",
+        '"un maliyetlerinin"',
+        "ekmek -uydu",
+        "ekmek (zam OR",  # no syntax of ours: words like any other, once they are none
+    ],
+)
+def test_words_find_the_article_whatever_their_form(db: Database, words: str) -> None:
+    if "OR" in words:
+        assert query.search(db, words).total == 0
+        return
+    assert [hit.url for hit in query.search(db, words).hits] == ["http://haber.example/ekmek/"]
+
+
+@pytest.mark.parametrize("words", ["ısparta", "isparta", "ISPARTA", "Isparta"])
+def test_dotted_and_dotless_i_find_each_other(db: Database, words: str) -> None:
+    assert [hit.title for hit in query.search(db, words).hits] == ["Baykonur’dan uydu fırlatıldı"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '"',
+        "'",
+        "*",
+        "AND",
+        "NEAR(a b)",
+        'title:"',
+        "((((",
+        "a" * 5_000,
+        "\x00",
+        "“",
+        "-",
+        '-"',
+        '" OR 1=1 --',
+        "😀",
+        "^x",
+    ],
+)
+def test_nothing_a_person_types_is_a_syntax_error(db: Database, words: str) -> None:
+    query.search(db, words)
+
+
+def test_only_words_to_leave_out_is_said_in_words(db: Database) -> None:
+    with pytest.raises(QueryError, match="at least one word"):
+        query.search(db, "-ekmek")
+
+
+def test_no_words_gives_the_newest_first(db: Database) -> None:
+    found = query.search(db, "")
+
+    assert found.total == 2
+    assert [hit.title for hit in found.hits] == ["Baykonur’dan uydu fırlatıldı", "Ekmek fiyatları arttı"]
+
+
+def test_filters_and_pages_count_all_that_was_found(db: Database) -> None:
+    since = query.search(db, "", since=query.parse_time("2020"))
+    assert [hit.title for hit in since.hits] == ["Baykonur’dan uydu fırlatıldı"]
+
+    second = query.search(db, "bildirdi", limit=1, offset=1)
+    assert (second.total, len(second.hits)) == (2, 1)
+
+
+def test_a_snippet_marks_the_words_as_written(db: Database) -> None:
+    snippet = query.search(db, "firincilar").hits[0].snippet
+
+    assert f"{query.MARK_START}Fırıncılar{query.MARK_END} Odası" in snippet
+
+
+def test_a_snippet_of_a_long_text_shows_the_place() -> None:
+    text = "Giriş cümlesi burada durur. " * 80 + "Sonunda uydu fırlatıldı ve herkes sevindi. " + "Kapanış. " * 80
+
+    shown = query.snippet(text, frozenset({"uydu"}))
+
+    assert f"{query.MARK_START}uydu{query.MARK_END}" in shown
+    assert shown.startswith("… ")
+    assert shown.endswith(" …")
+    assert len(shown) < 300
+
+
+def test_an_article_is_shown_as_it_was(db: Database) -> None:
+    before = query.article(db, "http://haber.example/ekmek/", at=query.parse_time("2024-01-02"))
+    now = query.article(db, "http://haber.example/ekmek/")
+
+    assert "yüzde on zam" in str(before.fields["text"])
+    assert "yüzde yirmi zam" in str(now.fields["text"])
+    assert (now.captures, now.wordings) == (2, 2)
+
+
+def test_the_address_need_not_be_typed_exactly(db: Database) -> None:
+    assert query.article(db, "https://www.HABER.example/uydu").fields["title"] == "Baykonur’dan uydu fırlatıldı"
+
+
+def test_a_page_that_is_none_or_no_article_is_said_so(db: Database) -> None:
+    with pytest.raises(NotCapturedError, match=r"did you mean http://haber.example/ekmek/ \?"):
+        query.article(db, "http://haber.example/ekme")
+    with pytest.raises(NotCapturedError, match="captured, but not as an article"):
+        query.article(db, "http://haber.example/eski/")
+
+
+def test_the_payload_is_what_was_served(db: Database, held: ArchiveDir) -> None:
+    assert query.payload(db, held, "http://haber.example/uydu/").decoded() == SPACE
+
+
+def test_a_difference_is_in_words(db: Database) -> None:
+    pieces = query.compare(db, "http://haber.example/ekmek/").pieces
+
+    assert [(piece.change, piece.text) for piece in pieces if piece.change != "same"] == [
+        ("removed", "on"),
+        ("added", "yirmi"),
+    ]
+    with pytest.raises(NotCapturedError, match="one wording"):
+        query.compare(db, "http://haber.example/uydu/")
+
+
+def test_changes_name_the_edit(db: Database) -> None:
+    assert [(change.kind, change.url, change.at) for change in query.changes(db)] == [
+        ("edited", "http://haber.example/ekmek/", "2024-02-01T10:00:00.000000Z")
+    ]
+    assert query.changes(db, since=query.parse_time("2024-03")) == []
+
+
+def test_sql_reads_and_only_reads(held: ArchiveDir) -> None:
+    columns, rows = query.run_sql(held, "SELECT url FROM articles ORDER BY 1")
+    assert (columns, [row[0] for row in rows]) == (
+        ["url"],
+        ["http://haber.example/ekmek/", "http://haber.example/uydu/"],
+    )
+
+    for statement in (
+        "DELETE FROM articles",
+        "DROP TABLE articles",
+        "CREATE TABLE x (a)",
+        "PRAGMA query_only = OFF; DELETE FROM spam",
+    ):
+        with pytest.raises(QueryError):
+            query.run_sql(held, statement)
+    with pytest.raises(QueryError, match="longer than"):
+        endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+        query.run_sql(held, endless, seconds=0.2)
+
+
+def test_the_state_adds_up(db: Database, held: ArchiveDir) -> None:
+    state = query.status(db, held)
+
+    assert (state["captures"], state["articles"], state["wordings"], state["bytes_not_indexed"]) == (4, 2, 3, 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected", "end"),
+    [
+        ("2024", datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)),
+        ("2024-12", datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)),
+        ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)),
+        ("20240229", datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)),
+        ("20240229093015", datetime(2024, 2, 29, 9, 30, 15, tzinfo=UTC), datetime(2024, 2, 29, 9, 30, 16, tzinfo=UTC)),
+        ("2024-02-29T09:30:15Z", datetime(2024, 2, 29, 9, 30, 15, tzinfo=UTC), None),
+        ("2024-02-29T15:30:15+06:00", datetime(2024, 2, 29, 9, 30, 15, tzinfo=UTC), None),
+    ],
+)
+def test_times_as_people_type_them(typed: str, expected: datetime, end: datetime | None) -> None:
+    assert query.parse_time(typed) == expected
+    if end:
+        assert query.end_of(typed) == end
+
+
+@pytest.mark.parametrize("typed", ["", "yesterday", "2024-13", "2024-02-30", "12", "99999999999999"])
+def test_what_is_no_time_is_an_error_with_examples(typed: str) -> None:
+    with pytest.raises(QueryError, match="is not a time"):
+        query.parse_time(typed)
+
+
+def test_a_timemap_in_link_format(db: Database) -> None:
+    text = query.links(query.timemap(db, "http://haber.example/ekmek/").captures, replay="http://127.0.0.1:8002/web/")
+
+    assert text.splitlines()[0] == '<http://haber.example/ekmek/>; rel="original",'
+    assert 'web/20240101100000/http://haber.example/ekmek/>; rel="memento"' in text
+    assert 'datetime="Mon, 01 Jan 2024 10:00:00 GMT"' in text
+
+
+def test_paragraphs_stay_in_order(db: Database) -> None:
+    import json
+
+    blocks = json.loads(str(query.article(db, "http://haber.example/uydu/").fields["blocks"]))
+
+    assert [kind for kind, _ in blocks] == [BlockKind.PARAGRAPH, BlockKind.PARAGRAPH]
+
+
+def test_an_archive_without_rows_says_what_to_run(tmp_path: Path) -> None:
+    from archive.errors import MuragatError
+
+    with pytest.raises(MuragatError, match="muragat index"):
+        connect_readonly(make_archive(tmp_path / "a").db)
