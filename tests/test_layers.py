@@ -38,7 +38,8 @@ STRANGERS = ("crawler.wire", "crawler.frontier", "crawler.revisit", "crawler.sch
 # One library, one home: to replace a library, open the modules named here.
 HOMES = {
     "apscheduler": ("crawler.schedule",),
-    "click": ("archive.cli", "crawler.cli"),
+    "click": ("archive.cli", "crawler.cli", "crawler.demo.story"),
+    "fontTools": ("crawler.demo.make_font",),
     "cryptography": ("archive.verify",),
     "datasette": ("archive.web",),
     "dateparser": ("archive.dates",),
