@@ -1,0 +1,315 @@
+"""The story of one page: read, take out what was injected, find the title, the date, the body, and say what it is.
+
+`extract` is a pure function of a payload, its capture and the site's profile: no I/O, no clock, nothing remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from zoneinfo import ZoneInfo
+
+from lxml.html import HtmlElement
+
+from archive.config import Layout, Site
+from archive.dates import parse_date
+from archive.extract.body import Body, find_body, is_prose
+from archive.extract.byline import Byline, read_below, read_byline
+from archive.extract.images import read_images
+from archive.extract.kinds import Evidence, decide, page_number
+from archive.extract.layout import select, text_of
+from archive.extract.metadata import Head, bare, clean_names, read_head
+from archive.extract.page import Page, read_page
+from archive.extract.runs import Run, blank_element, lines_of, read_runs
+from archive.extract.spam import find_spam
+from archive.extract.title import Title, find_title
+from archive.language import language_of
+from archive.model import (
+    Article,
+    Block,
+    BlockKind,
+    Capture,
+    Extracted,
+    Image,
+    PageKind,
+    Payload,
+    Precision,
+)
+
+EXTRACTOR_VERSION = "1"
+# A page behind a paywall shows a paragraph or two and carries the rest as JSON-LD articleBody.
+WHOLE_TEXT_CHARS = 600
+SUBHEAD_CHARS = 80
+BYLINE_CHARS = 80
+_MARKUP = re.compile(r"<[^<>]{1,500}>")
+LIBRARIES = ("trafilatura", "lxml", "dateparser", "simplemma", "tzdata")
+
+
+def extract(payload: Payload, capture: Capture, site: Site | None) -> Extracted:
+    """What one payload says: its kind and why, the article if it is one, and what was injected."""
+    if capture.status in (404, 410):
+        return Extracted(kind=PageKind.GONE, reason=f"status {capture.status}")
+    if capture.status != 200:
+        return Extracted(kind=PageKind.OTHER, reason=f"status {capture.status}")
+    page = read_page(payload, capture)
+    if page is None:
+        return Extracted(kind=PageKind.OTHER, reason="not HTML")
+    return _Reading(page, capture, site).extracted()
+
+
+@cache
+def _library_versions() -> tuple[str, ...]:
+    found = []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"{name} none")
+    return tuple(found)
+
+
+def rules_digest(site: Site | None) -> str:
+    """What rows are a function of besides the WARCs: our version, the libraries', and the profile's bytes."""
+    parts = [f"extract {EXTRACTOR_VERSION}", *_library_versions(), site.digest if site else ""]
+    return "sha256:" + sha256("\n".join(parts).encode()).hexdigest()
+
+
+class _Reading:
+    """One page under reading."""
+
+    def __init__(self, page: Page, capture: Capture, site: Site | None) -> None:
+        self.page, self.capture, self.site = page, capture, site
+        self.zone = site.zone if site else ZoneInfo("UTC")
+        self.layout: Layout | None = site.layout_on(capture.captured_at.date()) if site else None
+
+    def extracted(self) -> Extracted:
+        page, capture = self.page, self.capture
+        head = read_head(page.tree, url=page.url, zone=self.zone, captured_at=capture.captured_at)
+        if self.site:
+            head.site_names.insert(0, self.site.title)
+        root = page.tree.find("body")
+        root = page.tree if root is None else root
+        runs = read_runs(root)
+        language = self.language(head, runs)
+        spam = find_spam(page, root, runs, head=head, site=self.site, language=language)
+        for selector in self.layout.drop if self.layout else ():
+            for element in select(page.tree, selector):
+                blank_element(element)
+        if spam.findings or (self.layout and self.layout.drop):
+            runs = read_runs(root)
+        runs = self.within_article(self.before_footer(runs))
+        title = self.title(head, runs, spam.is_spam)
+        byline = read_byline(
+            runs, title.run, captured_at=capture.captured_at, zone=self.zone, language=language, url=page.url
+        )
+        self.read_layout(byline, language)
+        body = find_body(root, runs, title=title.run, place=self.element("body"))
+        read_below(
+            byline,
+            runs,
+            title.run,
+            next((run for run in reversed(body.runs) if is_prose(run)), title.run),
+            captured_at=capture.captured_at,
+            zone=self.zone,
+            language=language,
+            url=page.url,
+        )
+        body = Body(tuple(run for run in body.runs if not self.is_left_out(run, head, byline)), body.region)
+        images = read_images(head, body.region, url=page.url)
+        if spam.replaced:
+            return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings)
+        kind, reason = decide(
+            Evidence(
+                url=page.url,
+                tree=page.tree,
+                runs=runs,
+                title=title.text,
+                title_run=title.run,
+                body=body,
+                dated=bool(head.published or byline.printed or byline.moment),
+                is_article=head.is_article,
+                has_image=bool(images),
+            )
+        )
+        if kind not in (PageKind.ARTICLE, PageKind.CONTINUATION):
+            return Extracted(kind=kind, reason=reason, findings=spam.findings)
+        article = self.article(head, title, byline, body, images, language, spam.is_spam)
+        return Extracted(kind=kind, reason=reason, article=article, findings=spam.findings)
+
+    def language(self, head: Head, runs: Sequence[Run]) -> str | None:
+        """The language of the page's text; where that cannot be told, of its html lang."""
+        text = " ".join(run.text for run in runs if is_prose(run) and not run.hidden)[:4000]
+        declared = (head.language or "").split("-")[0].split("_")[0].lower() or None
+        hint = declared or (self.site.read.languages[0] if self.site and self.site.read.languages else None)
+        return language_of(text, hint=hint) or declared
+
+    def before_footer(self, runs: list[Run]) -> list[Run]:
+        """The runs without the site's boilerplate and without what stands from its footer line on."""
+        if not self.site:
+            return runs
+        footer = {bare(line) for line in self.site.read.footer}
+        boilerplate = {bare(line) for line in self.site.read.boilerplate}
+        kept: list[Run] = []
+        for run in runs:
+            line = bare(run.text)
+            if line in footer and kept:
+                break
+            if line not in boilerplate:
+                kept.append(run)
+        return kept
+
+    def element(self, name: str) -> HtmlElement | None:
+        """The first element that the profile's layout names for a field."""
+        selector = getattr(self.layout, name) if self.layout else None
+        return next(iter(select(self.page.tree, selector)), None)
+
+    def within_article(self, runs: list[Run]) -> list[Run]:
+        """The runs inside the layout's article element, where the profile names one and the page has it."""
+        place = self.element("article")
+        inside = [run for run in runs if place is not None and place in (run.node, *run.node.iterancestors())]
+        return inside or runs
+
+    def title(self, head: Head, runs: Sequence[Run], is_spam: Callable[[str], bool]) -> Title:
+        place = self.element("title")
+        run = next((run for run in runs if place is not None and place in (run.node, *run.node.iterancestors())), None)
+        if run is not None and not is_spam(run.text):
+            return Title(" ".join(run.text.split()), "layout", run)
+        return find_title(head, runs, is_spam)
+
+    def read_layout(self, byline: Byline, language: str | None) -> None:
+        """What the layout's selectors find goes before what was found by the look of the lines near the title."""
+        if self.layout is None:
+            return
+        date = self.element("date")
+        if date is not None:
+            text = text_of(date)
+            byline.printed_as, byline.source = text, "layout"
+            byline.printed = parse_date(text, captured_at=self.capture.captured_at, zone=self.zone, language=language)
+        authors = clean_names(text_of(element) for element in select(self.page.tree, self.layout.authors))
+        byline.authors = authors or byline.authors
+        section = self.element("section")
+        byline.section = text_of(section) if section is not None else byline.section
+
+    def is_left_out(self, run: Run, head: Head, byline: Byline) -> bool:
+        """Whether a run inside the body is a byline or date line, which have fields of their own."""
+        if run in byline.runs:
+            return not (is_prose(run) and len(run.text) > 120)
+        if len(run.text) > BYLINE_CHARS or run.kind in (BlockKind.CELL, BlockKind.ITEM):
+            return False
+        line = bare(run.text)
+        names = [*head.authors, *byline.authors, head.section or "", byline.section or "", byline.printed_as or ""]
+        return line in {bare(name) for name in names if name}
+
+    def article(
+        self,
+        head: Head,
+        title: Title,
+        byline: Byline,
+        body: Body,
+        images: tuple[Image, ...],
+        language: str | None,
+        is_spam: Callable[[str], bool],
+    ) -> Article:
+        sources = {"title": title.source}
+        blocks = whole_text(head.body, to_blocks(body.runs), is_spam)
+        published_at, precision, source = self.published(head, byline)
+        if published_at:
+            sources["published_at"] = source
+        lead = self.lead(head, blocks, is_spam)
+        if lead:
+            sources["lead"] = head.description_source
+        authors, section, tags = head.authors, head.section, head.tags or self.tags()
+        if authors:
+            sources["authors"] = head.authors_source
+        elif byline.authors:
+            authors, sources["authors"] = byline.authors, "text"
+        if section:
+            sources["section"] = head.section_source
+        elif byline.section:
+            section, sources["section"] = byline.section, "text"
+        number, first_page = page_number(self.page.url)
+        text = " ".join(block.text for block in blocks)
+        return Article(
+            title=title.text,
+            blocks=blocks,
+            lead=lead,
+            authors=tuple(authors),
+            section=section,
+            tags=tuple(tags),
+            published_at=published_at,
+            published_precision=precision,
+            published_as=byline.printed_as,
+            modified_at=head.modified.at if head.modified else None,
+            language=language_of(text, hint=language) or language,
+            canonical=head.canonical,
+            images=images,
+            page=number,
+            first_page=first_page,
+            sources=sources,
+        )
+
+    def published(self, head: Head, byline: Byline) -> tuple[datetime | None, Precision | None, str]:
+        """The date of publication; where the head has only the day, the printed minute of that day."""
+        printed = byline.printed
+        moment = head.published or byline.moment
+        if moment is None:
+            return (printed.at.astimezone(UTC), printed.precision, byline.source) if printed else (None, None, "")
+        same_day = printed and printed.at.date() == moment.at.astimezone(self.zone).date()
+        if printed and same_day and moment.precision is Precision.DAY and printed.precision is Precision.MINUTE:
+            return printed.at.astimezone(UTC), Precision.MINUTE, byline.source
+        return moment.at, moment.precision, moment.source
+
+    def lead(self, head: Head, blocks: Sequence[Block], is_spam: Callable[[str], bool]) -> str | None:
+        """The summary the head gives, unless it only repeats how the text begins or was injected."""
+        lead = head.description
+        if not lead or is_spam(lead):
+            return None
+        beginning = bare(" ".join(block.text for block in blocks[:4]))
+        stem = bare(re.sub(r"\s*(?:\[?(?:…|\.\.\.)\]?)\s*$", "", lead))
+        is_cut = lead.rstrip(" ]").endswith(("…", "..."))
+        return None if not stem or (is_cut and beginning.startswith(stem[:60])) else lead
+
+    def tags(self) -> list[str]:
+        """Links marked rel=tag that are not categories; a cloud of all the site's tags is none of an article's."""
+        if self.layout and self.layout.tags:
+            return list(dict.fromkeys(text_of(element) for element in select(self.page.tree, self.layout.tags)))[:50]
+        found = self.page.tree.xpath(
+            "//a[contains(concat(' ', @rel, ' '), ' tag ') and not(contains(@rel, 'category'))]"
+        )
+        texts = [" ".join("".join(link.itertext()).split()) for link in found]
+        return list(dict.fromkeys(text for text in texts if 0 < len(text) <= 80))[:50]
+
+
+def to_blocks(runs: Sequence[Run]) -> tuple[Block, ...]:
+    """Runs as blocks, a run with several paragraphs as several."""
+    blocks: list[Block] = []
+    for run in runs:
+        for line in lines_of(run):
+            text = "\n".join(" ".join(part.split()) for part in line.split("\n"))
+            if text and not (blocks and blocks[-1].text == text):
+                blocks.append(Block(BlockKind.HEADING if is_subhead(run) else run.kind, text))
+    return tuple(blocks)
+
+
+def is_subhead(run: Run) -> bool:
+    """Whether a paragraph is a subhead in all but name: one bold line that is no sentence."""
+    if run.kind is not BlockKind.PARAGRAPH or not run.is_bold or "\n" in run.text:
+        return False
+    return 3 <= len(run.text) <= SUBHEAD_CHARS and run.text[-1] not in ".!?…:;,»”\"'"
+
+
+def whole_text(written: str, blocks: tuple[Block, ...], is_spam: Callable[[str], bool]) -> tuple[Block, ...]:
+    """The text that the page carries for machines, where it shows only how that begins; else what it shows."""
+    shown = sum(len(block.text) for block in blocks)
+    if len(written) < max(WHOLE_TEXT_CHARS, 2 * shown):
+        return blocks
+    lines = [" ".join(_MARKUP.sub(" ", line).split()) for line in re.split(r"\n+|</p>|<br\s*/?>", written)]
+    lines = [line for line in lines if line and not is_spam(line)]
+    whole = bare(" ".join(lines))
+    if not any(bare(block.text)[:60] in whole for block in blocks if len(block.text) >= 60) and blocks:
+        return blocks
+    return tuple(Block(BlockKind.PARAGRAPH, line) for line in lines)

@@ -1,0 +1,229 @@
+"""What a page prints round its title: the date, who wrote it, the section.  No I/O.
+
+Only a few runs on both sides of the title are looked at: dates in sidebars, in lists of other posts and in the clock at
+the top of a page are not the article's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from lxml.html import HtmlElement
+
+from archive.dates import parse_date
+from archive.extract.body import COMMENT_NAMES, LINK_DENSE, is_prose
+from archive.extract.furniture import is_comments_label
+from archive.extract.metadata import Moment, clean_names, is_plausible, parse_moment
+from archive.extract.runs import Run
+from archive.language import fold
+from archive.model import BlockKind, PrintedDate
+
+RUNS_AFTER, RUNS_BEFORE, RUNS_BELOW = 14, 5, 24
+PROSE_RUNS_AFTER = 3  # a date line may stand under a standfirst, or below a short first paragraph
+MAX_LINE_CHARS = 120
+
+_AUTHOR_PATH = re.compile(r"/(?:author|yazar(?:lar)?|avtor|authors|people|profile|muhabir)/", re.IGNORECASE)
+_SECTION_PATH = re.compile(r"/(?:kategori|category|rubrika?|rubric|section|konu|haberler)/[^/]+", re.IGNORECASE)
+_AUTHOR_LABEL = re.compile(
+    r"(?:^|[|•·]\s*)(?:yazan|yazar|ekleyen|gönderen|haber|haberi yazan|muhabir|editör|by|автор|текст|авторы"
+    r"|мақала авторы|von|par)\s*[:：]\s*([^|•·\n\d]{3,60}?)\s*(?=$|[|•·,\n\d])",
+    re.IGNORECASE,
+)
+_UPDATED = re.compile(r"\b(?:guncelle|son degisiklik|обновлен|жанартыл|updated|modified)", re.IGNORECASE)
+_DIGIT_OR_AGO = re.compile(r"\d|\b(?:once|dun|bugun|ago|yesterday|today|назад|вчера|сегодня|бұрын|кеше|бүгін)\b")
+
+
+@dataclass(slots=True)
+class Byline:
+    """What stands near a title; None and empty where nothing does."""
+
+    printed: PrintedDate | None = None
+    moment: Moment | None = None  # of a <time datetime> near the title
+    printed_as: str | None = None
+    source: str = "text"  # where `printed` comes from
+    authors: list[str] = field(default_factory=list)
+    section: str | None = None
+    runs: list[Run] = field(default_factory=list)  # lines of their own, to be left out of the body
+
+
+def read_byline(
+    runs: Sequence[Run], title: Run | None, *, captured_at: datetime, zone: ZoneInfo, language: str | None, url: str
+) -> Byline:
+    """The date, authors and section printed near the title."""
+    byline = Byline()
+    if title is None:
+        return byline
+    place = runs.index(title)
+    after, before = _after(runs, place), list(reversed(runs[max(0, place - RUNS_BEFORE) : place]))
+    for run in after:
+        _read_date(byline, run, captured_at, zone, language)
+        _read_people(byline, run, url)
+    if byline.printed is None and byline.moment is None:
+        for run in before:
+            if _shares_block(run, title):
+                _read_date(byline, run, captured_at, zone, language, before=True)
+    for run in before:
+        _read_people(byline, run, url)
+    return byline
+
+
+def read_below(
+    byline: Byline,
+    runs: Sequence[Run],
+    title: Run | None,
+    last: Run | None,
+    *,
+    captured_at: datetime,
+    zone: ZoneInfo,
+    language: str | None,
+    url: str,
+) -> None:
+    """What is printed below a text, where nothing was above it: some themes put date and author under the article."""
+    if title is None or last is None or last not in runs:
+        return
+    begin, end = runs.index(title), runs.index(last)
+    if any(_names_other_page(run) for run in runs[begin + 1 : end + 1]):
+        return  # a list of posts, each with a date below it
+    dated = byline.printed is not None or byline.moment is not None
+    for run in runs[end + 1 : end + 1 + RUNS_BELOW]:
+        if is_comments_label(run.text) or _is_comment(run):
+            return
+        if (
+            run.hidden
+            or run.kind is BlockKind.ITEM
+            or run.link_share >= LINK_DENSE
+            or not _shares_block(run, last, levels=6)
+        ):
+            continue
+        if not dated:
+            _read_date(byline, run, captured_at, zone, language)
+        _read_people(byline, run, url)
+
+
+def _names_other_page(run: Run) -> bool:
+    return run.kind is BlockKind.HEADING and run.link_share >= LINK_DENSE
+
+
+def _is_comment(run: Run) -> bool:
+    elements = (run.node, *run.node.iterancestors())
+    return any(
+        COMMENT_NAMES.search(f"{e.get('class') or ''} {e.get('id') or ''}")
+        for e in elements
+        if e.tag not in ("body", "html")
+    )
+
+
+def _after(runs: Sequence[Run], place: int) -> list[Run]:
+    taken: list[Run] = []
+    prose = 0
+    for run in runs[place + 1 : place + 1 + RUNS_AFTER]:
+        # A heading that is a link is the title of another page: from here on dates are its own.
+        if _names_other_page(run) or is_comments_label(run.text) or _is_comment(run):
+            break
+        prose += is_prose(run) and len(run.text) >= 80
+        if prose > PROSE_RUNS_AFTER:
+            break
+        if not run.hidden:
+            taken.append(run)
+    return taken
+
+
+def _shares_block(run: Run, title: Run, *, levels: int = 3) -> bool:
+    """Whether a run above the title belongs to it: the page's header, with its clock, does not."""
+    if any(element.tag in ("nav", "aside", "form") for element in (run.node, *run.node.iterancestors())):
+        return False
+    above = list(title.node.iterancestors())[:levels]
+    return any(ancestor in above and ancestor.tag not in ("body", "html") for ancestor in run.node.iterancestors())
+
+
+def _read_date(
+    byline: Byline, run: Run, captured_at: datetime, zone: ZoneInfo, language: str | None, *, before: bool = False
+) -> None:
+    time_of = next(
+        (slot.get("datetime") for slot in _elements(run) if slot.tag == "time" and slot.get("datetime")), None
+    )
+    if byline.moment is None and time_of and not _is_of_list(run):
+        moment = parse_moment(time_of, zone=zone, source="microdata")
+        if moment and is_plausible(moment.at, captured_at):
+            byline.moment = moment
+    if byline.printed is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
+        return
+    for text in _texts(run):
+        if len(text) > MAX_LINE_CHARS or not _DIGIT_OR_AGO.search(fold(text)) or (is_prose_line(text)):
+            continue
+        found = parse_date(text, captured_at=captured_at, zone=zone, language=language)
+        if found is None or not is_plausible(found.at, captured_at):
+            continue
+        # Above the title, today's date alone is the clock in the page's header.
+        if before and abs(captured_at - found.at) < timedelta(days=1) and not re.search(r"\d[:.]\d\d", text):
+            continue
+        if _UPDATED.match(fold(text)):
+            byline.runs.append(run)
+            continue
+        byline.printed, byline.printed_as = found, text
+        if len(run.text) <= 2 * MAX_LINE_CHARS:
+            byline.runs.append(run)
+        return
+
+
+def is_prose_line(text: str) -> bool:
+    """Whether a line is too much of a sentence to be a date line."""
+    return len(text) > 60 and text.count(" ") > 9 and text.count(":") < 2
+
+
+def _is_of_list(run: Run) -> bool:
+    return (run.link_share >= LINK_DENSE and len(run.text) > 40) or any(
+        (element.tag in ("aside", "nav") and element.find(".//h1") is None)
+        or (element.tag == "footer" and next(element.iterancestors("article", "main"), None) is None)
+        for element in run.node.iterancestors()
+    )
+
+
+def _texts(run: Run) -> Iterator[str]:
+    """A run's text, and then its pieces: several fields often stand in one line without a space between."""
+    pieces = [" ".join(((element.tail if is_tail else element.text) or "").split()) for element, is_tail in run.slots]
+    lines = [part.strip() for part in re.split(r"[|•·\n]", run.text)]
+    if len(run.slots) > 1:
+        yield from (piece for piece in pieces if piece)
+    yield from dict.fromkeys([" ".join(run.text.split()), *lines, *pieces])
+
+
+def _elements(run: Run) -> Iterator[HtmlElement]:
+    for element, is_tail in run.slots:
+        nearest = element.getparent() if is_tail else element
+        while nearest is not None and nearest is not run.node.getparent():
+            yield nearest
+            nearest = nearest.getparent()
+
+
+def _read_people(byline: Byline, run: Run, url: str) -> None:
+    if len(run.text) > 3 * MAX_LINE_CHARS or is_prose_line(run.text):
+        return
+    for element in _elements(run):
+        if element.tag != "a":
+            continue
+        path, text = _path(element), " ".join("".join(element.itertext()).split())
+        rel = element.get("rel") or ""
+        if not text or len(text) > 80:
+            continue
+        if not byline.authors and ("author" in rel.split() or _AUTHOR_PATH.search(path)):
+            byline.authors = clean_names([text])
+            byline.runs.append(run)
+        elif byline.section is None and ("category" in rel or _SECTION_PATH.search(path)):
+            byline.section = text
+            byline.runs.append(run)
+    if not byline.authors and (found := _AUTHOR_LABEL.search(run.text)):
+        byline.authors = clean_names([found[1]])
+        byline.runs.append(run)
+
+
+def _path(element: HtmlElement) -> str:
+    try:
+        return urlsplit(element.get("href") or "").path + "/"
+    except ValueError:
+        return ""

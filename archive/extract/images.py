@@ -1,0 +1,53 @@
+"""The pictures of an article: the lead picture and those in the body, each once.  No I/O."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin
+
+from lxml.html import HtmlElement
+
+from archive.extract.metadata import Head
+from archive.model import Image
+
+
+def read_images(head: Head, region: HtmlElement | None, *, url: str) -> tuple[Image, ...]:
+    """The lead picture and the pictures in the body, each once, with alt text and caption."""
+    found: dict[str, Image] = {}
+    if head.images and head.is_article:
+        found[_picture(head.images[0])] = Image(url=head.images[0])
+    for element in [] if region is None else list(region.iter("img"))[:100]:
+        address = next((element.get(name) for name in ("data-src", "data-lazy-src", "src") if element.get(name)), "")
+        if not address or address.startswith("data:") or _is_small(element) or _is_in_link_list(element):
+            continue
+        absolute = urljoin(url, address.strip())
+        key = _picture(absolute)
+        caption = _caption(element)
+        alt = " ".join((element.get("alt") or "").split())
+        if key not in found:
+            found[key] = Image(url=absolute, alt=alt, caption=caption, position=len(found))
+        elif not found[key].alt and not found[key].caption:
+            known = found[key]
+            found[key] = Image(url=known.url, alt=alt, caption=caption, position=known.position)
+    return tuple(found.values())
+
+
+def _picture(url: str) -> str:
+    """A picture's address without the size that WordPress puts into it."""
+    return re.sub(r"-\d{2,4}x\d{2,4}(?=\.\w+$)", "", url.split("?")[0])
+
+
+def _is_small(element: HtmlElement) -> bool:
+    sizes = [element.get(name) or "" for name in ("width", "height")]
+    return any(size.isdigit() and int(size) < 100 for size in sizes)
+
+
+def _is_in_link_list(element: HtmlElement) -> bool:
+    item = next((ancestor for ancestor in element.iterancestors("li", "aside", "nav", "footer")), None)
+    return item is not None and item.find(".//a") is not None
+
+
+def _caption(element: HtmlElement) -> str:
+    figure = next(element.iterancestors("figure"), None)
+    caption = None if figure is None else figure.find(".//figcaption")
+    return "" if caption is None else " ".join("".join(caption.itertext()).split())

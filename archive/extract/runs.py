@@ -1,0 +1,351 @@
+"""A parsed page as runs of text in reading order: what stands between two line breaks or block borders.  No I/O.
+
+Every later step (injected text, dates near the title, the body) looks at these runs, so that they agree on what one
+piece of text is. A run remembers where in the tree its characters lie and can be taken out of it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from lxml import etree
+from lxml.html import HtmlElement
+
+from archive.model import BlockKind
+
+# Elements inside a line of text; every other element begins a new run.
+INLINE = frozenset(
+    [
+        "a",
+        "abbr",
+        "acronym",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "cite",
+        "code",
+        "data",
+        "del",
+        "dfn",
+        "em",
+        "font",
+        "i",
+        "ins",
+        "kbd",
+        "label",
+        "mark",
+        "nobr",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "time",
+        "tt",
+        "u",
+        "var",
+        "wbr",
+        "img",
+        "picture",
+        "source",
+    ]
+)
+# Elements whose text a reader does not see, or sees as a part of the machine.
+SKIPPED = frozenset(
+    [
+        "script",
+        "style",
+        "noscript",
+        "template",
+        "svg",
+        "math",
+        "iframe",
+        "object",
+        "embed",
+        "audio",
+        "video",
+        "canvas",
+        "map",
+        "head",
+        "title",
+        "input",
+        "select",
+        "option",
+        "textarea",
+        "button",
+        "datalist",
+        "progress",
+        "meter",
+    ]
+)
+BOLD = frozenset(("b", "strong"))
+HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+KIND_OF_TAG = {
+    **dict.fromkeys(HEADINGS, BlockKind.HEADING),
+    "blockquote": BlockKind.QUOTE,
+    "li": BlockKind.ITEM,
+    "figcaption": BlockKind.CAPTION,
+    "caption": BlockKind.CAPTION,
+    "td": BlockKind.CELL,
+    "th": BlockKind.CELL,
+}
+CAPTION_CLASS = re.compile(r"(?:^|[\s_-])(?:wp-)?caption(?:-?text)?(?:$|[\s_-])", re.IGNORECASE)
+# Verse has short lines; addresses and byline blocks do too, but rarely three of them.
+VERSE_LINE_CHARS, VERSE_LINES = 90, 3
+# Lines this long, broken once, are paragraphs of an author who knew no better.
+PARAGRAPH_LINE_CHARS = 100
+STYLED_LINE_CHARS, STYLED_LINE_PIECES = 120, 12
+# 5 times the longest live blog of our samples with its comments; what comes after is not read.
+RUN_LIMIT = 6_000
+PIECE_LIMIT = 400  # inline elements in one run; more begin another
+
+_HIDING_STYLE = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![\d.]*[1-9])|opacity\s*:\s*0(?![\d.]*[1-9])"
+    r"|text-indent\s*:\s*-\d{3,}|(?:left|top|right|bottom|margin-left|margin-top)\s*:\s*-\d{3,}",
+    re.IGNORECASE,
+)
+_NO_SIZE = re.compile(r"(?:^|[;\s])(?:height|width|max-height)\s*:\s*[01](?:px)?\s*(?:;|!|$)", re.IGNORECASE)
+_CLIPPED = re.compile(r"overflow\s*:\s*hidden|clip\s*:\s*rect", re.IGNORECASE)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """One uninterrupted piece of a page's text."""
+
+    node: HtmlElement  # the nearest block element around it
+    kind: BlockKind
+    text: str = ""  # white space folded; "\n" where a single <br> stood
+    links: list[str] = field(default_factory=list)  # addresses it links to
+    linked: int = 0  # characters inside links
+    bold: int = 0  # characters in bold
+    hidden: bool = False
+    slots: list[tuple[HtmlElement, bool]] = field(default_factory=list)  # element, and whether its tail holds the text
+
+    @property
+    def link_share(self) -> float:
+        """How much of the text is links, 0..1."""
+        return self.linked / len(self.text) if self.text else 0.0
+
+    @property
+    def is_bold(self) -> bool:
+        """Whether all of it is in bold."""
+        return self.bold >= 0.9 * len(self.text.replace("\n", ""))
+
+    def blank(self) -> None:
+        """Take its text out of the tree."""
+        for element, is_tail in self.slots:
+            if is_tail:
+                element.tail = " "
+            else:
+                element.text = " "
+
+
+def read_runs(root: HtmlElement) -> list[Run]:
+    """All runs below `root`, in document order; those nobody sees are marked hidden."""
+    return _Reader().read(root)
+
+
+def is_hidden(element: HtmlElement) -> bool:
+    """Whether an element's own attributes keep it from being seen."""
+    if element.get("hidden") is not None:
+        return True
+    style = element.get("style")
+    if not style:
+        return False
+    return bool(_HIDING_STYLE.search(style) or (_CLIPPED.search(style) and _NO_SIZE.search(style)))
+
+
+def blank_element(element: HtmlElement) -> None:
+    """Take an element's text out of the tree and leave the element."""
+    for node in element.iter():
+        node.text = " " if node.text else None
+        if node is not element and node.tail:
+            node.tail = " "
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.runs: list[Run] = []
+        self.pieces: list[tuple[str, HtmlElement, bool]] = []
+        self.blocks: list[HtmlElement] = []
+        self.links: list[str] = []
+        self.linked = self.bold = 0
+        self.anchors: list[HtmlElement] = []
+        self.bolds = self.hides = 0
+        self.kinds: dict[HtmlElement, BlockKind] = {}
+        self.tables: dict[HtmlElement, bool] = {}
+        self.styled_line = False  # the first line was all in an inline element of its own, and a <br> came after it
+
+    def read(self, root: HtmlElement) -> list[Run]:
+        self.blocks.append(root)
+        walk = etree.iterwalk(root, events=("start", "end"))
+        skipped: HtmlElement | None = None
+        for event, element in walk:
+            tag = element.tag
+            if len(self.runs) >= RUN_LIMIT:
+                break
+            if not isinstance(tag, str):
+                continue
+            if event == "start":
+                if tag in SKIPPED and element is not root:
+                    walk.skip_subtree()
+                    skipped = element
+                    continue
+                self.open(element, tag)
+                continue
+            if element is skipped:
+                skipped = None
+            else:
+                self.close(element, tag)
+            if element is not root:
+                self.add(element.tail, element, is_tail=True)
+        self.flush()
+        return self.runs
+
+    def open(self, element: HtmlElement, tag: str) -> None:
+        if tag == "br":
+            self.line_break(element)
+            return
+        if tag not in INLINE:
+            self.flush()
+            self.blocks.append(element)
+        if is_hidden(element):
+            self.flush()
+            self.hides += 1
+        if tag == "a":
+            self.anchors.append(element)
+        elif tag in BOLD:
+            self.bolds += 1
+        self.add(element.text, element, is_tail=False)
+
+    def close(self, element: HtmlElement, tag: str) -> None:
+        if tag == "br":
+            return
+        if tag not in INLINE:
+            self.flush()
+            self.blocks.pop()
+        if is_hidden(element):
+            self.flush()
+            self.hides -= 1
+        if tag == "a" and self.anchors:
+            self.anchors.pop()
+        elif tag in BOLD:
+            self.bolds -= 1
+
+    def line_break(self, element: HtmlElement) -> None:
+        is_second = self.pieces and not any(text.strip() for text, _, _ in self.pieces_since_break())
+        if is_second or len(self.pieces) >= PIECE_LIMIT:
+            self.flush()
+        elif self.pieces:
+            self.styled_line = len(self.pieces) < STYLED_LINE_PIECES and self.is_styled_line()
+            self.pieces.append(("\n", element, True))
+
+    def is_styled_line(self) -> bool:
+        """Whether what stands so far is a line of its own look: `<font>date</font><br>text` is two things."""
+        seen = [piece for piece in self.pieces if piece[0].strip()]
+        length = sum(len(text) for text, _, _ in seen)
+        return 0 < length <= STYLED_LINE_CHARS and not any(
+            self.is_plain(element, is_tail) for _, element, is_tail in seen
+        )
+
+    def is_plain(self, element: HtmlElement, is_tail: bool) -> bool:
+        return (element.getparent() if is_tail else element) is self.blocks[-1]
+
+    def pieces_since_break(self) -> list[tuple[str, HtmlElement, bool]]:
+        for index in range(len(self.pieces) - 1, -1, -1):
+            if self.pieces[index][0] == "\n":
+                return self.pieces[index + 1 :]
+        return self.pieces
+
+    def add(self, text: str | None, element: HtmlElement, *, is_tail: bool) -> None:
+        if not text:
+            return
+        folded = re.sub(r"\s+", " ", text)
+        length = len(folded.strip())
+        if length and self.styled_line:
+            if self.is_plain(element, is_tail):
+                self.flush()
+            self.styled_line = False
+        if length and self.anchors:
+            self.linked += length
+            href = self.anchors[-1].get("href")
+            if href and (not self.links or self.links[-1] != href):
+                self.links.append(href)
+        if length and self.bolds:
+            self.bold += length
+        self.pieces.append((folded, element, is_tail))
+        if len(self.pieces) >= PIECE_LIMIT:
+            self.flush()
+
+    def flush(self) -> None:
+        pieces, links, linked, bold = self.pieces, self.links, self.linked, self.bold
+        self.pieces, self.links, self.linked, self.bold = [], [], 0, 0
+        self.styled_line = False
+        if not any(text.strip() for text, _, _ in pieces):
+            return
+        text = re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", "".join(text for text, _, _ in pieces))).strip()
+        node = self.blocks[-1]
+        self.runs.append(
+            Run(
+                node=node,
+                kind=self.kind(node),
+                text=text,
+                links=links,
+                linked=min(linked, len(text)),
+                bold=bold,
+                hidden=self.hides > 0,
+                slots=[(element, is_tail) for piece, element, is_tail in pieces if piece.strip()],
+            )
+        )
+
+    def kind(self, node: HtmlElement) -> BlockKind:
+        if node not in self.kinds:
+            self.kinds[node] = self.find_kind(node)
+        return self.kinds[node]
+
+    def find_kind(self, node: HtmlElement) -> BlockKind:
+        for element in (node, *node.iterancestors()):
+            found = KIND_OF_TAG.get(element.tag)
+            if found is BlockKind.CELL:
+                table = next(element.iterancestors("table"), None)
+                return BlockKind.CELL if table is not None and self.holds_facts(table) else BlockKind.PARAGRAPH
+            if found:
+                return found
+            if CAPTION_CLASS.search(element.get("class") or "") and len(element) < 8 and not element.findall(".//img"):
+                return BlockKind.CAPTION
+        return BlockKind.PARAGRAPH
+
+    def holds_facts(self, table: HtmlElement) -> bool:
+        """Whether a table is one: not the frame of a page, with short cells in rows and columns."""
+        if table not in self.tables:
+            rows = table.findall(".//tr")
+            cells = table.findall(".//td") + table.findall(".//th")
+            framing = (
+                any(True for _ in table.iter("table", "h1", "h2", "form", "div")) and table.find(".//table") is not None
+            )
+            texts = [len("".join(cell.itertext()).strip()) for cell in cells[:200]]
+            self.tables[table] = (
+                not framing and len(rows) >= 2 and len(cells) >= 2 * len(rows) and sum(texts) <= 120 * len(texts)
+            )
+        return self.tables[table]
+
+
+def lines_of(run: Run) -> list[str]:
+    """A run's paragraphs: verse stays one text with its breaks, long lines become paragraphs, others are joined."""
+    lines = [line for line in run.text.split("\n") if line]
+    if len(lines) < 2:
+        return lines
+    if all(len(line) <= VERSE_LINE_CHARS for line in lines):
+        return ["\n".join(lines)] if len(lines) >= VERSE_LINES else [" ".join(lines)]
+    if sum(len(line) for line in lines) >= PARAGRAPH_LINE_CHARS * len(lines):
+        return lines
+    return [" ".join(lines)]
