@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,7 +19,7 @@ import click
 
 from archive import query as ask
 from archive.config import ArchiveDir
-from archive.errors import MuragatError
+from archive.errors import MuragatError, QueryError
 from archive.schema import connect_readonly
 
 archive_option = click.option(
@@ -47,6 +49,33 @@ class Time(click.ParamType[datetime]):
             return ask.parse_time(str(value))
         except MuragatError as error:
             self.fail(str(error), param, ctx)
+        except OverflowError:
+            self.fail(f"{value!r} is not a time in UTC: out of range", param, ctx)
+
+
+class Until(Time):
+    """The end of the year, month or day that people type."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The first moment after what the text names."""
+        super().convert(value, param, ctx)
+        try:
+            return ask.end_of(str(value))
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is too far in the future", param, ctx)
+
+
+class Url(click.ParamType[str]):
+    """The address of a page; without a scheme it is taken as https, which keys of pages leave out anyway."""
+
+    name = "url"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """An address with its scheme."""
+        text = str(value).strip()
+        if not text or any(letter.isspace() for letter in text):
+            self.fail(f"{value!r} is not the address of a page; an example is https://kazakistan.kz/", param, ctx)
+        return text if "://" in text else f"https://{text}"
 
 
 @commands.command()
@@ -58,34 +87,45 @@ def index(archive_dir: str | None, rebuild: bool) -> None:
     from archive.index import rebuild as make_anew
 
     directory = ArchiveDir.find(archive_dir)
-    report = make_anew(directory) if rebuild else index_archive(directory)
+    try:
+        report = make_anew(directory) if rebuild else index_archive(directory)
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
+            raise
+        raise MuragatError(f"{directory.db}: {error}; delete it, `muragat index` then makes it anew") from error
     for line in report.damaged:
         click.echo(f"damaged: {line}", err=True)
     if report.unread:
         click.secho(f"{report.unread} pages broke the reader: {_UNREAD_HINT}", fg="red", err=True)
     click.echo(
-        f"{report.warcs} WARCs, {report.captures} captures indexed, {report.articles} of them articles", err=True
+        f"{_count(report.warcs, 'WARC')}, {_count(report.captures, 'capture')} indexed,"
+        f" {report.articles} of them articles",
+        err=True,
     )
     if report.damaged:
-        raise MuragatError(f"{len(report.damaged)} stretches could not be read; `muragat verify` says where they lie")
+        raise MuragatError(
+            f"could not read {_count(len(report.damaged), 'stretch', 'stretches')}; `muragat verify` says where"
+        )
 
 
 @commands.command()
 @archive_option
 @click.argument("words", nargs=-1)
 @click.option("--since", type=Time(), help="Published at or after this time.")
-@click.option("--until", metavar="TIME", help="Published until the end of this day, month or year.")
+@click.option("--until", type=Until(), help="Published until the end of this day, month or year.")
 @click.option("--section", help="Only this section.")
 @click.option("--author", help="Only this author.")
-@click.option("--sort", type=click.Choice(["relevance", "date"]), default="relevance", show_default=True)
-@click.option("--limit", type=click.IntRange(1, 10_000), default=10, show_default=True)
-@click.option("--offset", type=click.IntRange(0), default=0)
+@click.option(
+    "--sort", type=click.Choice(["relevance", "date"]), default="relevance", show_default=True, help="What comes first."
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Articles at most.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over this many, for the next page.")
 @json_option
 def search(
     archive_dir: str | None,
     words: tuple[str, ...],
     since: datetime | None,
-    until: str | None,
+    until: datetime | None,
     section: str | None,
     author: str | None,
     sort: str,
@@ -95,11 +135,15 @@ def search(
 ) -> None:
     """Find articles. Endings, capitals and Turkish letters need not match; "…" is a phrase, -word leaves out."""
     directory = ArchiveDir.find(archive_dir)
+    db = connect_readonly(directory.db)
+    typed = " ".join(words)
+    if typed.strip() and not ask.fts_query(db, typed):
+        raise QueryError(f"{typed!r} holds no word to look for; without words the newest articles are listed")
     found = ask.search(
-        connect_readonly(directory.db),
-        " ".join(words),
+        db,
+        typed,
         since=since,
-        until=ask.end_of(until) if until else None,
+        until=until,
         section=section,
         author=author,
         by_date=sort == "date",
@@ -124,7 +168,7 @@ def search(
 
 @commands.command()
 @archive_option
-@click.argument("url")
+@click.argument("url", type=Url())
 @click.option("--at", type=Time(), help="As captured nearest to this time [default: last].")
 @click.option("--raw", is_flag=True, help="The bytes as served, decompressed.")
 @json_option
@@ -189,11 +233,10 @@ def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> Non
     tags = ", ".join(json.loads(str(said["tags"])))
     if tags:
         click.echo(f"  tags: {tags}")
-    wordings = f"{shown.wordings} wording{'s' if shown.wordings != 1 else ''}"
+    wordings = _count(shown.wordings, "wording")
     captured = f"{shown.capture.captured_at:%Y-%m-%d %H:%M:%SZ}"
-    click.echo(
-        f"  captured {captured} ({shown.captures} captures, {wordings}); {shown.capture.warc} at {shown.capture.offset}"
-    )
+    captures = _count(shown.captures, "capture")
+    click.echo(f"  captured {captured} ({captures}, {wordings}); {shown.capture.warc} at {shown.capture.offset}")
     if shown.findings:
         places = ", ".join(sorted({str(row["kind"]) for row in shown.findings}))
         click.echo(
@@ -203,7 +246,7 @@ def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> Non
 
 @commands.command()
 @archive_option
-@click.argument("url")
+@click.argument("url", type=Url())
 @click.argument("start", required=False, type=Time(), metavar="[FROM]")
 @click.argument("end", required=False, type=Time(), metavar="[TO]")
 @json_option
@@ -243,12 +286,12 @@ def changes(archive_dir: str | None, since: datetime | None, as_json: bool) -> N
         return
     for change in found:
         click.echo(f"{change.at[:19]}Z  {change.kind:6}  {change.title}\n  {change.url}")
-    click.echo(f"{len(found)} changes", err=True)
+    click.echo(_count(len(found), "change"), err=True)
 
 
 @commands.command()
 @archive_option
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Domains and examples at most.")
 @json_option
 def spam(archive_dir: str | None, limit: int, as_json: bool) -> None:
     """What somebody injected: since when, where, by which domains."""
@@ -259,7 +302,8 @@ def spam(archive_dir: str | None, limit: int, as_json: bool) -> None:
     if not found.findings:
         click.echo("no injected content found")
         return
-    click.echo(f"{found.findings} findings on {found.pages} pages, first captured {str(found.first_seen)[:19]}Z")
+    findings, pages = _count(found.findings, "finding"), _count(found.pages, "page")
+    click.echo(f"{findings} on {pages}, first captured {str(found.first_seen)[:19]}Z")
     click.echo("where:   " + ", ".join(f"{kind} {count}" for kind, count in found.kinds.items()))
     click.echo("domains: " + ", ".join(f"{domain} {count}" for domain, count in list(found.domains.items())[:limit]))
     click.echo()
@@ -269,7 +313,7 @@ def spam(archive_dir: str | None, limit: int, as_json: bool) -> None:
 
 @commands.command()
 @archive_option
-@click.argument("url")
+@click.argument("url", type=Url())
 @click.option("--link", is_flag=True, help="In link format (RFC 7089).")
 @json_option
 def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> None:
@@ -322,9 +366,11 @@ def status(archive_dir: str | None, as_json: bool) -> None:
     click.echo(f"  {found['articles']} articles ({found['gone']} gone from the site) in {found['wordings']} wordings")
     click.echo(f"  {found['captures']} captures from {_day(found['first_capture'])} to {_day(found['last_capture'])}")
     size = f"{int(str(found['warc_bytes'])) / 1e6:.1f} MB"
-    click.echo(f"  {found['warcs']} WARCs, {size}, {found['bytes_not_indexed']} bytes not indexed yet")
+    behind = found["bytes_not_indexed"]
+    late = f", {behind} bytes not indexed yet: `muragat index`" if behind else ", all indexed"
+    click.echo(f"  {_count(found['warcs'], 'WARC')}, {size}{late}")
     if found["damaged"]:
-        click.secho(f"  {found['damaged']} damaged stretches: `muragat verify` says where", fg="red")
+        click.secho(f"  damaged stretches: {found['damaged']}; `muragat verify` says where", fg="red")
     if found["unread"]:
         click.secho(f"  {found['unread']} pages broke the reader: {_UNREAD_HINT}", fg="red")
     if found["spam_findings"]:
@@ -356,18 +402,19 @@ def verify(archive_dir: str | None, as_json: bool) -> None:
         for finding in report.findings:
             click.secho(finding, fg="red")
         click.echo(
-            f"{report.warcs} WARCs, {report.records} records, {report.bytes / 1e6:.1f} MB, {report.rows} rows: "
-            + (click.style("all whole", fg="green") if not report.findings else f"{len(report.findings)} findings")
+            f"{_count(report.warcs, 'WARC')}, {report.records} records, {report.bytes / 1e6:.1f} MB,"
+            f" {report.rows} rows: "
+            + (click.style("all whole", fg="green") if not report.findings else _count(len(report.findings), "finding"))
         )
         if report.head:
-            click.echo(f"chain of {report.links} closed files, head {report.head}")
+            click.echo(f"chain of {_count(report.links, 'closed file')}, head {report.head}")
     if report.findings:
-        raise MuragatError(f"{len(report.findings)} findings; what is damaged can only come back from a copy")
+        raise MuragatError(f"{_count(len(report.findings), 'finding')}; what is damaged can only come back from a copy")
 
 
 @commands.command()
 @archive_option
-@click.option("--port", type=click.IntRange(0, 65535), default=8002, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8002, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def replay(archive_dir: str | None, port: int, host: str) -> None:
     """Show captured pages in a browser, as they were. Ctrl-C ends it."""
@@ -375,7 +422,8 @@ def replay(archive_dir: str | None, port: int, host: str) -> None:
 
     with ReplayServer(ArchiveDir.find(archive_dir), port=port, host=host) as server:
         click.echo(f"replay at {server.url} (Ctrl-C ends it)", err=True)
-        server.wait()
+        with suppress(KeyboardInterrupt):
+            server.wait()
 
 
 # ---------------------------------------------------------------- printing
@@ -397,6 +445,10 @@ def print_json(value: object) -> None:
 
 def fields(row: object) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}  # type: ignore[attr-defined]
+
+
+def _count(number: object, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def _rows(value: object) -> list[Mapping[str, object]]:

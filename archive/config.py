@@ -15,7 +15,8 @@ import tomllib
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -35,11 +36,13 @@ class CrawlRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     sitemaps: tuple[str, ...] = ()  # beyond those that robots.txt names
     feeds: tuple[str, ...] = ()  # beyond those that pages name
     skip: tuple[str, ...] = ()  # regular expressions; a URL that one of them finds is not fetched
-    delay: float = 1.0  # seconds between two fetches from a host whose robots.txt names no Crawl-delay
-    concurrency: int = 4  # fetches under way at once from one host, where the delay is 0
+    # seconds between two fetches from a host whose robots.txt names no Crawl-delay
+    delay: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 1.0
+    # fetches under way at once from one host, where the delay is 0
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     requisites: bool = True  # pictures, styles, fonts and scripts that pages need
-    max_depth: int = 50  # links from a seed
-    max_urls: int = 2_000_000  # in the frontier, for this site
+    max_depth: Annotated[int, msgspec.Meta(ge=0)] = 50  # links from a seed
+    max_urls: Annotated[int, msgspec.Meta(ge=1)] = 2_000_000  # in the frontier, for this site
 
 
 class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -102,7 +105,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     operator: str = ""  # who runs this; goes into each WARC
     contact: str = ""  # mail address or page for a site's owner; goes into the User-Agent
-    warc_size: int = 1_000_000_000  # bytes at which a WARC is closed and the next one begun
+    # bytes at which a WARC is closed and the next one begun
+    warc_size: Annotated[int, msgspec.Meta(ge=10_000)] = 1_000_000_000
     schedule: dict[str, Schedule] = {}
 
 
@@ -148,13 +152,13 @@ class ArchiveDir:
         names = self.site_names()
         if name is None and len(names) == 1:
             name = names[0]
+        if not names:
+            raise ConfigError(f"{self.root} has no site yet; `muragat --archive {self.root} site add URL` adds one")
         if name is None:
-            known = ", ".join(names) or "none yet: `muragat site add URL`"
-            raise ConfigError(f"{self.root} has {len(names)} sites; name one: {known}")
+            raise ConfigError(f"{self.root} has {len(names)} sites; name one: {', '.join(names)}")
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
-            known = ", ".join(names) or "none yet: `muragat site add URL`"
-            hint = f"did you mean {near[0]}?" if near else f"known: {known}"
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
             raise ConfigError(f"no site {name!r} in {self.sites}; {hint}")
         return read_site(self.sites / f"{name}.toml")
 
@@ -166,6 +170,15 @@ class ArchiveDir:
 def read_site(path: Path) -> Site:
     """A site's profile, with its name and the digest of its bytes."""
     site = _read(path, Site)
+    for key, urls in (("seeds", site.crawl.seeds), ("sitemaps", site.crawl.sitemaps), ("feeds", site.crawl.feeds)):
+        for url in urls:
+            if not _is_web_address(url):
+                raise ConfigError(
+                    f"{path}: crawl.{key}: {url!r} is not a web address; an example is https://kazakistan.kz/"
+                )
+    for key, values in (("seeds", site.crawl.seeds), ("hosts", site.crawl.hosts)):
+        if not values:
+            raise ConfigError(f"{path}: crawl.{key} is empty; a crawl needs one at least")
     for number, pattern in enumerate(site.crawl.skip):
         try:
             re.compile(pattern)
@@ -179,6 +192,14 @@ def read_site(path: Path) -> Site:
         ) from error
     digest = "sha256:" + sha256(path.read_bytes()).hexdigest()
     return msgspec.structs.replace(site, name=path.stem, digest=digest)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 T = TypeVar("T")
@@ -197,12 +218,30 @@ def _read(path: Path, kind: type[T]) -> T:
         raise ConfigError(f"{path}: {_explain(str(error), kind)}") from error
 
 
+_TABLES: dict[type, str] = {
+    Site: "at the top, before any table",
+    Config: "at the top, before any table",
+    CrawlRules: "in [crawl]",
+    ReadRules: "in [read]",
+    Layout: "in [[layout]]",
+    Schedule: "in [schedule.NAME]",
+}
+
+
 def _explain(message: str, kind: type) -> str:
-    """msgspec's message; for an unknown key, with the nearest key that is known anywhere in the file."""
-    unknown = re.search(r"unknown field `(.+?)`", message)
+    """msgspec's message, the key first; for an unknown key, with the nearest key that is known anywhere in the file."""
+    what, _, where = message.partition(" - at `")
+    place = where.removesuffix("`").removeprefix("$").removeprefix(".")
+    unknown = re.search(r"unknown field `(.+?)`", what)
     if not unknown:
-        return message
-    tables = (kind, Site, CrawlRules, ReadRules, Layout, Schedule) if kind is Site else (kind, Schedule)
-    known = {name for table in tables for name in getattr(table, "__struct_fields__", ())} - {"digest", "name"}
+        what = what.replace("Object missing required field", "missing the key")
+        return f"{place}: {what[0].lower()}{what[1:]}" if place else what
+    top = (Site, CrawlRules, ReadRules, Layout) if kind is Site else (Config, Schedule)
+    homes = {key.name: _TABLES[table] for table in reversed(top) for key in msgspec.structs.fields(table)}
+    known = homes.keys() - {"digest", "name"}
     near = difflib.get_close_matches(unknown[1], known, n=1)
-    return f"unknown key {unknown[1]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    if unknown[1] in known:
+        hint = f"it belongs {homes[unknown[1]]}"
+    else:
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
+    return f"unknown key {unknown[1]!r}{f' in {place}' if place else ''}; {hint}"

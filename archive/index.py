@@ -89,15 +89,27 @@ def rebuild(directory: ArchiveDir) -> IndexReport:
         for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
         report = _index(directory, fresh)
-        source, target = sqlite3.connect(fresh), sqlite3.connect(directory.db, timeout=60)
-        try:
-            source.backup(target)
-        finally:
-            source.close()
-            target.close()
+        _copy_into(fresh, directory.db)
         for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
         return report
+
+
+def _copy_into(fresh: Path, database: Path) -> None:
+    source, target = sqlite3.connect(fresh), sqlite3.connect(database, timeout=60)
+    try:
+        source.backup(target)
+    except sqlite3.DatabaseError as error:
+        if "not a database" not in str(error):
+            raise
+        # What stands there is no database, so nobody has it open as one: out of the way, but kept.
+        target.close()
+        database.rename(database.with_name("archive.db.broken"))
+        target = sqlite3.connect(database)
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
 
 
 def follow(directory: ArchiveDir, parent: IO[bytes]) -> IndexReport:

@@ -1,7 +1,7 @@
 """The nouns: what crossed the wire, what was kept of it, and what it says.  No I/O.
 
 In the order a page travels: `Exchange` (bytes on the wire) → `Capture` (what was kept, and where) → `Payload` (the
-entity body) → `Article` and `Finding` (what it says, and what somebody injected).  All are frozen; times are aware, UTC.
+entity body) → `Article` and `Finding` (what it says, and what somebody injected). All are frozen; times are UTC.
 """
 
 from __future__ import annotations
@@ -90,16 +90,21 @@ class UnknownCodingError(MuragatError):
 
 
 def _inflate(body: bytes, *, wbits: int, limit: int) -> bytes:
-    inflater, out = zlib.decompressobj(wbits), b""
+    # In small pieces: a damaged one loses little of what came before it, and of a body of a million gzip members only
+    # a little has to be copied for each.
+    inflater, out, position = zlib.decompressobj(wbits), bytearray(), 0
     try:
-        out = inflater.decompress(body, limit)
-        # Several gzip members in a row are one body (RFC 1952 §2.2).
-        while wbits == 31 and inflater.eof and inflater.unused_data and len(out) < limit:
-            rest, inflater = inflater.unused_data, zlib.decompressobj(wbits)
-            out += inflater.decompress(rest, limit - len(out))
+        while position < len(body) and len(out) < limit:
+            piece = body[position : position + 1024]
+            out += inflater.decompress(piece, limit - len(out))
+            position += len(piece) - len(inflater.unused_data)
+            if inflater.eof:
+                if wbits != 31:
+                    break
+                inflater = zlib.decompressobj(wbits)  # several gzip members in a row are one body (RFC 1952 §2.2)
     except zlib.error:
-        return out
-    return out
+        pass
+    return bytes(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ class Article:
     """What one capture says (schema.org NewsArticle). A field is None rather than a guess."""
 
     title: str
-    blocks: tuple[Block, ...]  # the body as a reader sees it, the lead included where the page shows it, the title not
+    blocks: tuple[Block, ...]  # the body in order; the lead too where the page shows it; not the title
     lead: str | None = None  # the standfirst or summary
     authors: tuple[str, ...] = ()
     section: str | None = None

@@ -190,8 +190,10 @@ def _near(db: Database, url: str) -> str:
         "SELECT DISTINCT urlkey, url FROM captures WHERE status = 200 AND urlkey BETWEEN ? AND ? LIMIT 2000",
         [key.partition(")")[0], key.partition(")")[0] + ")\U0010ffff"],
     ).fetchall()
-    best = max(rows, key=lambda row: SequenceMatcher(None, row[0], key).ratio(), default=None)
-    return f"; did you mean {best[1]} ?" if best else "; `muragat search` finds what is"
+    path = key.partition(")")[2]
+    alike = [(SequenceMatcher(None, row[0].partition(")")[2], path).ratio(), row[1]) for row in rows]
+    best = max(alike, default=(0.0, ""))
+    return f"; did you mean {best[1]} ?" if best[0] >= 0.6 else "; `muragat search` finds what is"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,7 +277,29 @@ def diff_words(old: str, new: str) -> list[Piece]:
             pieces.append(Piece("removed", "".join(before[i1:i2])))
         if j2 > j1:
             pieces.append(Piece("added", "".join(after[j1:j2])))
-    return pieces
+    return _joined(pieces)
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """The pieces with changes that only white space divides made one: a rewritten sentence reads as one change."""
+    runs = list[tuple[str, str, str]]()  # same, removed, added: either the first or the others
+    for place, piece in enumerate(pieces):
+        between = piece.change == "same" and not piece.text.strip() and "\n" not in piece.text
+        if between and runs and not runs[-1][0] and place + 1 < len(pieces):
+            _, removed, added = runs[-1]
+            runs[-1] = ("", removed + piece.text, added + piece.text)
+        elif piece.change == "same":
+            runs.append((piece.text, "", ""))
+        else:
+            _, removed, added = runs.pop() if runs and not runs[-1][0] else ("", "", "")
+            gained = piece.text if piece.change == "added" else ""
+            runs.append(("", removed + (piece.text if not gained else ""), added + gained))
+    joined = list[Piece]()
+    for same, removed, added in runs:
+        joined += [
+            Piece(change, text) for change, text in (("same", same), ("removed", removed), ("added", added)) if text
+        ]
+    return joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,6 +473,7 @@ def run_sql(
     deadline = time.monotonic() + seconds
     db.conn.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
     db.execute("PRAGMA query_only = ON")
+    db.conn.set_authorizer(_only_this_file)
     try:
         cursor = db.execute(sql)
         rows = cursor.fetchmany(limit)
@@ -457,17 +482,26 @@ def run_sql(
             raise QueryError(
                 f"the statement took longer than {seconds:.0f} s; narrow it, or open {directory.db} with sqlite3"
             ) from error
+        if "readonly" in str(error):
+            raise QueryError("the archive is opened read-only: its rows are made from the WARCs; say SELECT") from error
         raise QueryError(f'{error}; `muragat query "SELECT name, sql FROM sqlite_master"` shows the tables') from error
     except (sqlite3.Error, sqlite3.Warning) as error:
-        raise QueryError(f"{error}: one statement that reads, please") from error
+        raise QueryError(f"{str(error).rstrip('.')}; say one SELECT, about the rows of this archive") from error
     finally:
         db.conn.set_progress_handler(None, 0)
+    if not cursor.description:
+        raise QueryError(f"{sql!r} asks for no rows; say one SELECT, about the rows of this archive")
     return [column[0] for column in cursor.description or ()], rows
+
+
+def _only_this_file(action: int, *rest: str | None) -> int:
+    """SQLite's authorizer: ATTACH and VACUUM INTO make files, whatever the mode of the database that is open."""
+    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
 
 
 # ---------------------------------------------------------------- times as people type them
 
-_PARTIAL = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
+_PARTIAL = re.compile(r"([12]\d{3})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
 
 
 def parse_time(text: str) -> datetime:
@@ -475,7 +509,15 @@ def parse_time(text: str) -> datetime:
     if match := _PARTIAL.fullmatch(text.strip()):
         year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
         try:
-            return datetime(year or 1, month or 1, day or 1, hour or 0, minute or 0, second or 0, tzinfo=UTC)
+            return datetime(
+                year or 1,
+                1 if month is None else month,
+                1 if day is None else day,
+                hour or 0,
+                minute or 0,
+                second or 0,
+                tzinfo=UTC,
+            )
         except ValueError as error:
             raise QueryError(f"{text!r} is not a time: {error}") from error
     try:

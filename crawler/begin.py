@@ -22,7 +22,7 @@ def init_archive(root: Path, *, url: str | None, contact: str, operator: str) ->
         raise ConfigError(f"{root} exists and is not empty; name a new folder")
     said = []
     if not contact:
-        contact = f"{getpass.getuser()}@{socket.getfqdn()}"
+        contact = f"{_user()}@{socket.getfqdn()}"
         said.append(f"contact: {contact} goes into the User-Agent, for the site's owner; muragat.toml corrects it")
     made = not root.exists()
     root.mkdir(parents=True, exist_ok=True)
@@ -42,6 +42,13 @@ def init_archive(root: Path, *, url: str | None, contact: str, operator: str) ->
     then = "`muragat crawl`" if url else "`muragat site add URL`, then `muragat crawl`"
     said.append(f"archive: {root} is ready; next: {then.replace('muragat ', f'muragat --archive {root} ')}")
     return said
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's process of no known user
+        return "muragat"
 
 
 def _settings(*, contact: str, operator: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +37,7 @@ def cli(archive_dir: str | None) -> None:
 
 @cli.command()
 @click.argument("directory", required=False, default="muragat-archive", type=click.Path(path_type=Path))
-@click.option("--site", "url", help="A site to archive; it is looked at once.")
+@click.option("--site", "url", metavar="URL", help="A site to archive; it is looked at once.")
 @click.option("--contact", default="", help="Mail address or page where a site's owner reaches you.")
 @click.option("--operator", default="", help="Who runs this; goes into every WARC.")
 def init(directory: Path, url: str | None, contact: str, operator: str) -> None:
@@ -161,7 +162,10 @@ def schedule_cron(archive_dir: str | None) -> None:
     from crawler.schedule import cron_lines
 
     directory = ArchiveDir.find(archive_dir)
-    click.echo(cron_lines(directory.config(), directory, python=sys.executable), nl=False)
+    config = directory.config()
+    click.echo(cron_lines(config, directory, python=sys.executable), nl=False)
+    if not config.schedule:
+        click.echo("nothing is scheduled; `muragat schedule list` shows an example", err=True)
 
 
 @cli.command()
@@ -195,7 +199,7 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         _refuse_strangers()
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name="muragat", standalone_mode=False) or 0)
     except MuragatError as error:
         click.echo(f"muragat: {error}", err=True)
         sys.exit(1)
@@ -203,8 +207,21 @@ def main() -> None:
         click.echo("interrupted", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        if type(error).__name__ == "NoArgsIsHelpError":  # click before 8.2 has none
+            click.echo(error.format_message())
+        else:
+            click.echo(f"muragat: {_usage(error)}", err=True)
         sys.exit(error.exit_code)
+    except sqlite3.DatabaseError as error:
+        if type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
+            raise
+        click.echo(f"muragat: archive.db: {error}; `muragat index --rebuild` makes it anew from the WARCs", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None or error.errno is None:
+            raise
+        click.echo(f"muragat: {error.filename}: {error.strerror}; make room or name another place", err=True)
+        sys.exit(1)
     except ModuleNotFoundError as error:
         extra = {"scrapy": "crawl", "selectolax": "crawl", "apscheduler": "crawl", "pywb": "web", "waitress": "web"}
         missing = extra.get((error.name or "").partition(".")[0])
@@ -212,6 +229,14 @@ def main() -> None:
             raise
         click.echo(f"muragat: this command needs {error.name}; `pip install 'muragat[{missing}]'`", err=True)
         sys.exit(1)
+
+
+def _usage(error: click.ClickException) -> str:
+    """What was wrong with a command as typed, and where its options are explained; one line."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context else "muragat"
+    what = " ".join(error.format_message().split()).rstrip(".")
+    return f"{what}{'' if what.endswith('?') else ';'} `{path} --help` says what there is"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ fetched next: an article's own fields come from its page alone.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from lxml import etree
 from protego import Protego
 
 MAX_SOURCE_BYTES = 50 * 1024 * 1024  # a sitemap's own limit (sitemaps.org)
+MAX_DELAY_SECONDS = 86_400.0  # a longer Crawl-delay is a slip of the pen, or wants us to stay away: one fetch a day
+# PHP prints its warnings before the declaration, and plugins forget to escape the & of an address.
+MAX_JUNK_BYTES = 65_536
+_BARE_AMPERSAND = re.compile(rb"&(?!#?[a-zA-Z0-9]{1,31};)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Robots:
     """A host's robots.txt (RFC 9309), for our product token."""
 
     def __init__(self, body: bytes, *, agent: str) -> None:
-        self._rules = Protego.parse(body[: 500 * 1024].decode("utf-8", "replace"))
+        self._rules = Protego.parse(body[: 500 * 1024].decode("utf-8-sig", "replace"))
         self._agent = agent
 
     def allows(self, url: str) -> bool:
@@ -42,7 +47,7 @@ class Robots:
     def delay(self) -> float | None:
         """Crawl-delay in seconds; None when it names none."""
         delay = self._rules.crawl_delay(self._agent)
-        return None if delay is None else float(delay)
+        return None if delay is None else min(float(delay), MAX_DELAY_SECONDS)
 
     @property
     def sitemaps(self) -> list[str]:
@@ -57,27 +62,34 @@ def read_source(body: bytes) -> list[Entry]:
             body = zlib.decompressobj(31).decompress(body, MAX_SOURCE_BYTES)
         except zlib.error:
             return []
+    body = body[max(0, body.find(b"<?xml", 0, MAX_JUNK_BYTES)) : MAX_SOURCE_BYTES].lstrip()
+    if b"<![CDATA[" not in body:
+        body = _BARE_AMPERSAND.sub(b"&amp;", body)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True, huge_tree=False)
     try:
-        root = etree.fromstring(body[:MAX_SOURCE_BYTES].lstrip(), parser)
+        root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError):
         return []
     return list(_entries(root)) if root is not None else []
 
 
+# Of a sitemap, a news sitemap, Atom, RSS 2 and RSS 1: when the site says that a page changed, or appeared.
+_TIMES = ("lastmod", "updated", "pubDate", "published", "date", "news/{*}publication_date")
+
+
 def _entries(root: etree._Element) -> Iterator[Entry]:
     for element in root.iter("{*}sitemap", "{*}url", "{*}item", "{*}entry"):
-        name = etree.QName(element).localname
+        kind = etree.QName(element).localname
         url = _text(element, "loc") or _text(element, "link") or _atom_link(element)
         if not url:
             continue
-        when = _text(element, "lastmod") or _text(element, "updated") or _text(element, "pubDate")
-        yield Entry(url, read_time(when) if when else None, is_sitemap=name == "sitemap")
+        when = next(filter(None, (_text(element, name) for name in _TIMES)), None)
+        yield Entry(url, read_time(when) if when else None, is_sitemap=kind == "sitemap")
 
 
 def _text(element: etree._Element, name: str) -> str | None:
-    found = element.find(f"{{*}}{name}")
-    return (found.text or "").strip() or None if found is not None else None
+    texts = ((found.text or "").strip() for found in element.findall(f"{{*}}{name}"))
+    return next(filter(None, texts), None)
 
 
 def _atom_link(element: etree._Element) -> str | None:
@@ -93,7 +105,7 @@ def read_time(text: str) -> datetime | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(text)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return None
     try:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)

@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,6 +43,9 @@ class Outcome(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
+
+
+_KINDS = tuple(Kind)  # what tells most of a site comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +186,16 @@ class Frontier:
         with transaction(self._db):
             self._enter(offers, now)
 
+    def recheck(self, refuse: Callable[[str, Kind, int], str | None]) -> int:
+        """Refuse what waits and is against a rule by now: somebody added the rule to be rid of it. How many."""
+        waiting = self._db.execute(
+            "SELECT url, kind, depth FROM urls WHERE site = ? AND state = 'waiting'", (self.site,)
+        ).fetchall()
+        refused = [(rule, self.site, url) for url, kind, depth in waiting if (rule := refuse(url, Kind(kind), depth))]
+        with transaction(self._db):
+            self._db.executemany("UPDATE urls SET state = 'refused', reason = ? WHERE site = ? AND url = ?", refused)
+        return len(refused)
+
     def lease(self, count: int, *, now: float, besides: Iterable[str] = ()) -> list[Lease]:
         """Up to `count` URLs to fetch now, best first, none of the hosts in `besides`."""
         hosts = json.dumps(sorted(besides))
@@ -271,7 +284,7 @@ class Frontier:
         """New URLs wait; known ones are marked as offered, and wait again if the site says they changed since."""
         for offer in offers:
             known = self._db.execute(
-                "SELECT state, offered_in, fetched_at, fetched_in FROM urls WHERE site = ? AND url = ?",
+                "SELECT state, offered_in, fetched_at, fetched_in, kind FROM urls WHERE site = ? AND url = ?",
                 (self.site, offer.url),
             ).fetchone()
             if known is None:
@@ -295,14 +308,21 @@ class Frontier:
                     ),
                 )
                 continue
-            state, offered_in, fetched_at, fetched_in = known
+            state, offered_in, fetched_at, fetched_in, kind = known
+            if offer.refused is None and _KINDS.index(offer.kind) < _KINDS.index(Kind(kind)):
+                # A page that turns out to be a feed, or a refused link that a page needs: read it as what tells more.
+                self._db.execute(
+                    "UPDATE urls SET kind = ?, priority = max(priority, ?), depth = min(depth, ?)"
+                    " WHERE site = ? AND url = ?",
+                    (offer.kind, offer.priority, offer.depth, self.site, offer.url),
+                )
             # Seeds, sitemaps and feeds are fetched in every crawl, and pages that the site says changed.
             again = fetched_in != self.run and (
                 offer.kind in (Kind.ROBOTS, Kind.SITEMAP, Kind.FEED, Kind.SEED)
                 or (offer.lastmod is not None and fetched_at is not None and offer.lastmod > fetched_at)
             )
-            if state == "refused" and offer.refused is None:
-                again = True  # the rule that refused it is gone
+            if state == "refused":
+                again = offer.refused is None  # the rule that refused it is gone, or is not for what it is offered as
             if again and state in ("done", "failed", "refused"):
                 self._db.execute(
                     "UPDATE urls SET state = 'waiting', attempts = 0, due_at = 0, reason = NULL, offered_in = ?"

@@ -145,7 +145,8 @@ def _get_once(url: str, *, user_agent: str, allowed: tuple[str, ...]) -> tuple[i
         connection.connect()
         peer, port = connection.sock.getpeername()[:2]
         if is_private(peer) and (f"[{peer}]:{port}" if ":" in peer else f"{peer}:{port}") not in allowed:
-            raise SiteError(f"{url} leads to the private address {peer}:{port}, which nobody typed; it is not fetched")
+            where = f"the private address {peer}:{port}, which nobody typed"
+            raise SiteError(f"{url} leads to {where}; if that is the site, give this address itself")
         path = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", path, headers={"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5"})
         response = connection.getresponse()

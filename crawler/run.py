@@ -125,7 +125,12 @@ class CrawlRun:
 
 def check(report: Report) -> None:
     """Raise SiteError when a crawl did not get one of its seeds: an empty success is a lie."""
-    if report.reason != "finished" or any(fetched for *_, fetched in report.seeds):
+    if report.reason != "finished":
+        return
+    if any(fetched for *_, fetched in report.seeds):
+        if report.counts.waiting:
+            why = "; ".join(report.notes) or "the host stopped answering"
+            raise SiteError(f"{report.site}: {report.counts.waiting} URLs still wait: {why}; crawl again later")
         return
     url, _, reason, _ = report.seeds[0] if report.seeds else ("no seed in the profile", "", None, False)
     if reason == "robots.txt":

@@ -164,7 +164,7 @@ def test_a_page_that_breaks_the_reader_is_a_row_not_a_stop(tmp_path: Path) -> No
 
     index_archive(directory)
 
-    kind, reason = rows(directory, "SELECT kind, reason FROM captures WHERE url LIKE '%/x/'")[0]
+    kind, _ = rows(directory, "SELECT kind, reason FROM captures WHERE url LIKE '%/x/'")[0]
     assert kind == "other"
     assert rows(directory, "SELECT count(*) FROM articles") == [(1,)]
 
@@ -262,3 +262,14 @@ def test_an_indexer_of_its_own_follows_the_open_file_until_the_crawl_ends(tmp_pa
 
     assert child.wait(timeout=30) == 0
     assert articles() == 3
+
+
+def test_a_rebuild_replaces_what_is_no_database(told: ArchiveDir, tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    story(directory)
+    directory.db.write_bytes(b"not a database at all " * 100)
+
+    rebuild(directory)
+
+    assert dump(directory.db) == dump(told.db)
+    assert (directory.root / "archive.db.broken").exists()

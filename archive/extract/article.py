@@ -119,7 +119,7 @@ class _Reading:
             url=page.url,
         )
         body = Body(tuple(run for run in body.runs if not self.is_left_out(run, head, byline)), body.region)
-        images = read_images(head, body.region, url=page.url)
+        images = read_images(head, body.region, title=title.run.node if title.run else None, url=page.url)
         if spam.replaced:
             return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings)
         kind, reason = decide(

@@ -28,6 +28,7 @@ LINK_DENSE = 0.5
 # 10 times the largest of our sample pages; beyond, trafilatura needs seconds and we do without.
 ELEMENT_LIMIT = 50_000
 CLOSE_TEXT_SHARE = 1.3
+STANDFIRST_CHARS = (40, 600)
 OWN_TEXT_CHARS, OWN_TEXT_SHARE = 500, 0.2
 PARAGRAPHS = frozenset(("p", "li", "blockquote", "td", "span", "font", "pre", "h2", "h3", "h4", "figure", "figcaption"))
 
@@ -120,6 +121,12 @@ def is_prose(run: Run) -> bool:
     )
 
 
+def is_standfirst(run: Run) -> bool:
+    """Whether a run next to the title may be the article's summary."""
+    shortest, longest = STANDFIRST_CHARS
+    return run.kind is BlockKind.PARAGRAPH and shortest <= len(run.text) <= longest and is_prose(run)
+
+
 def is_caption(run: Run) -> bool:
     """Whether a run may be all the words of an article that is a picture."""
     return run.kind is BlockKind.CAPTION or (len(run.text) >= PROSE_CHARS and run.link_share < LINK_DENSE)
@@ -198,7 +205,27 @@ class _Walk:
                 kept.append(run)
         while kept and kept[-1].kind is BlockKind.HEADING:
             kept.pop()
-        return Body(tuple(kept), region)
+        return Body((*self.opening(region, kept), *kept), region)
+
+    def opening(self, region: HtmlElement, kept: list[Run]) -> list[Run]:
+        """The standfirst beside the title, where the text itself begins in another element.
+
+        Captions up there stay with their pictures: as body text they cost .008 token F1 on the shared news pages.
+        """
+        if self.title is None or not kept or kept[0] not in self.runs:
+            return []
+        header = self.title.node.getparent()
+        if header is None or header.tag in ("body", "html") or _holds(header, kept[0]):
+            return []
+        between = self.runs[self.start : self.runs.index(kept[0])]
+        return [
+            run
+            for run in between
+            if run.node.getparent() is header
+            and is_standfirst(run)
+            and not is_furniture(run.text)
+            and not self.repeats_title(run.text)
+        ]
 
     def teasers(self, runs: list[Run], first: int) -> set[HtmlElement]:
         """The elements that present other articles: round a linked heading, and without the beginning of this one."""

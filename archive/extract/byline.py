@@ -60,6 +60,8 @@ def read_byline(
         return byline
     place = runs.index(title)
     after, before = _after(runs, place), list(reversed(runs[max(0, place - RUNS_BEFORE) : place]))
+    if "\n" in title.text:  # old pages print title and date in one cell, a line each
+        _read_date(byline, title, captured_at, zone, language)
     for run in after:
         _read_date(byline, run, captured_at, zone, language)
         _read_people(byline, run, url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import urljoin
 
 from lxml.html import HtmlElement
@@ -10,13 +11,16 @@ from lxml.html import HtmlElement
 from archive.extract.metadata import Head
 from archive.model import Image
 
+MAX_IMAGES = 100
 
-def read_images(head: Head, region: HtmlElement | None, *, url: str) -> tuple[Image, ...]:
-    """The lead picture and the pictures in the body, each once, with alt text and caption."""
+
+def read_images(head: Head, region: HtmlElement | None, *, title: HtmlElement | None, url: str) -> tuple[Image, ...]:
+    """The lead picture, between title and body, and the pictures in the body, each once, with alt text and caption."""
     found: dict[str, Image] = {}
     if head.images and head.is_article:
         found[_picture(head.images[0])] = Image(url=head.images[0])
-    for element in [] if region is None else list(region.iter("img"))[:100]:
+    inside = [] if region is None else list(region.iter("img"))
+    for element in [*_above(region, title), *inside][:MAX_IMAGES]:
         address = next((element.get(name) for name in ("data-src", "data-lazy-src", "src") if element.get(name)), "")
         if not address or address.startswith("data:") or _is_small(element) or _is_in_link_list(element):
             continue
@@ -30,6 +34,22 @@ def read_images(head: Head, region: HtmlElement | None, *, url: str) -> tuple[Im
             known = found[key]
             found[key] = Image(url=known.url, alt=alt, caption=caption, position=known.position)
     return tuple(found.values())
+
+
+def _above(region: HtmlElement | None, title: HtmlElement | None) -> Iterator[HtmlElement]:
+    """The pictures between the title and the body, in the element that holds both."""
+    if region is None or title is None:
+        return
+    shared = next((element for element in region.iterancestors() if title in element.iterdescendants()), None)
+    if shared is None or shared.tag in ("body", "html"):
+        return
+    passed = False
+    for element in shared.iter():
+        if element is region:
+            return
+        passed = passed or element is title
+        if passed and element.tag == "img":
+            yield element
 
 
 def _picture(url: str) -> str:
@@ -50,4 +70,9 @@ def _is_in_link_list(element: HtmlElement) -> bool:
 def _caption(element: HtmlElement) -> str:
     figure = next(element.iterancestors("figure"), None)
     caption = None if figure is None else figure.find(".//figcaption")
+    parent = element.getparent()
+    if (
+        caption is None and parent is not None
+    ):  # WordPress before HTML5 themes: div.wp-caption > img + p.wp-caption-text
+        caption = next((sibling for sibling in parent if "caption" in (sibling.get("class") or "")), None)
     return "" if caption is None else " ".join("".join(caption.itertext()).split())

@@ -272,7 +272,8 @@ class _Search:
                 continue
             href = element.get("href") or next((a.get("href") for a in element.iter("a") if a.get("href")), "")
             hosts = _joined(self.hosts_of([href] if href else []), _hosts_in(inner, self.host))
-            text = _Text(inner, hosts, 1.0 if href else 0.0, hidden=is_hidden(element))
+            place = "between two sentences" if href and _is_between_sentences(element) else ""
+            text = _Text(inner, hosts, 1.0 if href else 0.0, hidden=is_hidden(element), place=place)
             evidence, score = self.evidence(text)
             if score >= THRESHOLD:
                 self.add(self.place_of(run, after=False), text, evidence, score)
@@ -327,6 +328,14 @@ class _Search:
         if not host or host == self.host or host.endswith("." + self.host) or self.host.endswith("." + host):
             return ""
         return "" if KNOWN_HOSTS.search(host) else host
+
+
+def _is_between_sentences(element: HtmlElement) -> bool:
+    """Whether what stands before ends a sentence and what stands after begins one: the link is part of neither."""
+    previous = element.getprevious()
+    before = (previous.tail if previous is not None else element.getparent().text) or ""
+    after = (element.tail or "").lstrip()
+    return before.rstrip()[-1:] in (".", "!", "?", "…", "”") and after[:1].isupper()
 
 
 def _cyrillic_share(text: str) -> float:

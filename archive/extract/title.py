@@ -50,11 +50,16 @@ def find_title(head: Head, runs: Sequence[Run], is_spam: Callable[[str], bool]) 
     h1 = [run for run in headings if run.node.tag == "h1" and bare(run.text) not in sites]
     for text, source in [*named, (clean(head.page_title), "html")]:
         if text and not is_spam(text):
-            printed = next((run for run in runs if bare(run.text) == bare(text) and not run.hidden), None)
+            printed = next((run for run in runs if not run.hidden and _prints(run, text)), None)
             return Title(text, source, printed or (h1[0] if len(h1) == 1 else None))
     if best is not None:
         return Title(" ".join(best.text.split()), "layout", best)
     return Title("", "", None)
+
+
+def _prints(run: Run, title: str) -> bool:
+    """Whether a run is the title, or, on old pages, the title with the date line below it."""
+    return bare(title) in (bare(run.text), bare(run.text.partition("\n")[0]))
 
 
 def _agreement(heading: str, known: str) -> float:

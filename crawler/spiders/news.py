@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urljoin
 
 from scrapy import Spider
 from scrapy.http import HtmlResponse, Response
@@ -51,6 +50,7 @@ class NewsSpider(Spider):
             full=settings.getbool("MURAGAT_FULL"),
             limit=limit,
         )
+        spider.run.frontier.recheck(spider._refuse)
         settings.set("USER_AGENT", spider.run.user_agent, priority="spider")
         return spider
 
@@ -72,19 +72,33 @@ class NewsSpider(Spider):
         """Any answer at all: report what became of the lease, and what it offered."""
         lease: Lease = response.meta["lease"]
         self.scheduler.answered(lease.host)
-        if lease.kind is Kind.ROBOTS:
-            if response.status >= 500 or response.status == 429:
-                self.scheduler.failed(
-                    lease, f"HTTP {response.status}", status=response.status, wait=_retry_after(response)
-                )
-                return
-            # 4xx: the host has no rules (RFC 9309 §2.3.1.3).
-            body = response.body if response.status == 200 else b""
-            self.scheduler.robots_known(lease.host, Robots(body, agent=PRODUCT))
-        elif response.status == 429 or response.status >= 500:
+        if response.status == 429 or response.status >= 500:
             self.scheduler.failed(lease, f"HTTP {response.status}", status=response.status, wait=_retry_after(response))
             return
         self._finish(response, lease, tuple(self._offers(response, lease)))
+
+    async def parse_robots(self, response: Response, **kwargs: Any) -> None:
+        """A host's robots.txt: followed through redirects, also to other hosts; then obeyed (RFC 9309 §2.3.1)."""
+        lease: Lease = response.meta["lease"]
+        final = response
+        for _ in range(MAX_REDIRECTS):
+            target = _location(final) if 300 <= final.status < 400 else None
+            if target is None:
+                break
+            try:
+                final = await self.crawler.engine.download_async(response.request.replace(url=target))  # type: ignore[union-attr]
+            except Exception as error:  # whatever kept it from being read: it was not read
+                self.scheduler.failed(lease, f"redirected to {target}: {type(error).__name__}")
+                return
+        if final.status == 429 or final.status >= 500:
+            self.scheduler.failed(lease, f"HTTP {final.status}", status=final.status, wait=_retry_after(final))
+            return
+        self.scheduler.answered(lease.host)
+        # Anything but 200: the host has no rules (§2.3.1.3).
+        robots = Robots(final.body if final.status == 200 else b"", agent=PRODUCT)
+        self.scheduler.robots_known(lease.host, robots)
+        offers = self._offer_all(robots.sitemaps, lease, kind=Kind.SITEMAP, priority=SITEMAP_PRIORITY)
+        self._finish(response, lease, tuple(offers))
 
     def parse_failure(self, failure: Failure) -> None:
         """No whole answer: the recorder has noted what there was."""
@@ -126,9 +140,6 @@ class NewsSpider(Spider):
     def _offers(self, response: Response, lease: Lease) -> Iterator[Offer]:
         if 300 <= response.status < 400:
             yield from self._redirect(response, lease)
-        elif lease.kind is Kind.ROBOTS:
-            found = Robots(response.body, agent=PRODUCT).sitemaps if response.status == 200 else []
-            yield from self._offer_all(found, lease, kind=Kind.SITEMAP, priority=SITEMAP_PRIORITY)
         elif response.status != 200:
             return
         elif lease.kind in (Kind.SITEMAP, Kind.FEED):
@@ -141,21 +152,25 @@ class NewsSpider(Spider):
             )
 
     def _redirect(self, response: Response, lease: Lease) -> Iterator[Offer]:
-        location = (
-            (response.headers.get("Location") or b"").decode("latin-1").encode("latin-1").decode("utf-8", "replace")
+        if not (target := _location(response)):
+            return
+        kind = Kind.PAGE if lease.kind is Kind.SEED else lease.kind
+        refused = "redirect loop" if lease.redirects >= MAX_REDIRECTS else None
+        offer = self._offer(
+            target,
+            lease,
+            kind=kind,
+            priority=lease.priority,
+            depth=lease.depth,
+            redirects=lease.redirects + 1,
+            refused=refused,
         )
-        if target := clean(urljoin(response.url, location)) if location else None:
-            kind = Kind.PAGE if lease.kind in (Kind.SEED, Kind.ROBOTS) else lease.kind
-            refused = "redirect loop" if lease.redirects >= MAX_REDIRECTS else None
-            yield self._offer(
-                target,
-                lease,
-                kind=kind,
-                priority=lease.priority,
-                depth=lease.depth,
-                redirects=lease.redirects + 1,
-                refused=refused,
+        if lease.kind is Kind.SEED and offer.refused:
+            self.run.notes.append(
+                f"{lease.url} redirects to {target}, which is not followed ({offer.refused});"
+                " if the site has moved, correct seeds and hosts in its profile"
             )
+        yield offer
 
     def _listed(self, response: Response, lease: Lease) -> Iterator[Offer]:
         for entry in read_source(response.body):
@@ -206,9 +221,7 @@ class NewsSpider(Spider):
         redirects: int = 0,
         refused: str | None = None,
     ) -> Offer:
-        rule = refused or self.run.scope.refuse(
-            url, depth=depth, requisite=kind is Kind.REQUISITE, source=kind in (Kind.SITEMAP, Kind.FEED)
-        )
+        rule = refused or self._refuse(url, kind, depth)
         if rule is None and self.run.frontier.size >= self.run.site.crawl.max_urls:
             rule = "frontier full (crawl.max_urls)"
         return Offer(
@@ -222,6 +235,16 @@ class NewsSpider(Spider):
             refused=rule,
             redirects=redirects,
         )
+
+    def _refuse(self, url: str, kind: Kind, depth: int) -> str | None:
+        source = kind in (Kind.ROBOTS, Kind.SITEMAP, Kind.FEED)
+        return self.run.scope.refuse(url, depth=depth, requisite=kind is Kind.REQUISITE, source=source)
+
+
+def _location(response: Response) -> str | None:
+    """Where a redirect points, as a clean URL."""
+    location = (response.headers.get("Location") or b"").decode("utf-8", "replace")
+    return clean(location, base=response.url) if location else None
 
 
 def _retry_after(response: Response) -> float | None:
