@@ -25,7 +25,10 @@ def append(manifest: Path, warc: Path, *, sha256_hex: str, at: datetime, event: 
     with manifest.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
-        lines = file.read().splitlines()
+        whole, newline, torn = file.read().rpartition(b"\n")
+        if torn:  # whoever wrote it died over it, before anybody was told that the file is chained
+            file.truncate(len(whole + newline))
+        lines = whole.splitlines()
         entry = {
             "name": warc.name,
             "size": warc.stat().st_size,
@@ -62,10 +65,11 @@ class Entry:
 
 
 def read(manifest: Path) -> list[Entry]:
-    """The lines, in order. A line that is none raises MuragatError with its number."""
+    """The lines, in order; a last one whose writer died over it is left out. A damaged one raises MuragatError."""
     entries = []
     if manifest.exists():
-        for number, line in enumerate(manifest.read_bytes().splitlines(), 1):
+        whole = manifest.read_bytes().rpartition(b"\n")[0]
+        for number, line in enumerate(whole.splitlines(), 1):
             try:
                 fields = json.loads(line)
                 entries.append(

@@ -12,6 +12,7 @@ import re
 import zlib
 from base64 import b32encode
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
@@ -71,7 +72,12 @@ class WarcWriter:
         fields = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in info.items() if value)
         head = [("WARC-Type", "warcinfo"), ("WARC-Record-ID", self._info_id), ("WARC-Date", warc_date(now))]
         head += [("WARC-Filename", path.name), ("Content-Type", "application/warc-fields")]
-        self._append(_member(head, fields.encode()))
+        try:
+            self._append(_member(head, fields.encode()))
+        except WarcWriteError:
+            self._file.close()
+            self.open_path.unlink()  # nothing is in it, and nothing can be
+            raise
 
     def write_exchange(self, exchange: Exchange, *, original: Original | None = None) -> Capture:
         """Keep an exchange: response and request, or revisit and request when `original` holds the payload."""
@@ -165,8 +171,9 @@ class WarcWriter:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            os.ftruncate(self._file.fileno(), offset)
-            self._file.seek(offset)
+            with suppress(OSError):  # a disk that refuses even this leaves a torn tail, which `repair` cuts off
+                os.ftruncate(self._file.fileno(), offset)
+                self._file.seek(offset)
             raise WarcWriteError(
                 self.name, offset, f"cannot be written: {error.strerror}; make room, then crawl again"
             ) from error
@@ -177,7 +184,7 @@ class WarcWriter:
 
 def _member(head: list[tuple[str, str]], block: bytes) -> bytes:
     """One record as one gzip member. isal writes MTIME 0, XFL 0 and OS 255 into every member's head."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in head)
+    lines = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in head)
     text = f"WARC/1.1\r\n{lines}WARC-Block-Digest: {digest_of(block)}\r\nContent-Length: {len(block)}\r\n\r\n"
     deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
     return bytes(
@@ -244,7 +251,7 @@ class HttpHead:
 
 
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
-_CHUNK_LINE = re.compile(rb"[ \t]{0,16}([0-9a-fA-F]{1,16})[ \t]{0,16}(?:;[^\n]*)?\r?\n")
+_CHUNK_LINE = re.compile(rb"[ \t]{0,16}0*([0-9a-fA-F]{1,15})[ \t]{0,16}(?:;[^\n]*)?\r?\n")
 _STATUS_LINE = re.compile(rb"(HTTP/\d\.\d)[ \t]+(\d{3})", re.IGNORECASE)
 
 
@@ -375,14 +382,24 @@ def read_payload(folder: Path, capture: Capture) -> Payload:
     return read.payload
 
 
-def members(file: BinaryIO, name: str, *, start: int = 0) -> Iterator[Member | Damaged]:
-    """The gzip members from `start` on. An unfinished one at the end is not yielded; a broken one is, as Damaged."""
+def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = None) -> Iterator[Member | Damaged]:
+    """The gzip members from `start` on. An unfinished one at the end is not yielded; a broken one is, as Damaged.
+
+    `ended`: nobody writes to this file any more, so what begins after an unfinished member is no part of it. None: by
+    the name under which the file was opened.
+    """
+    if ended is None:
+        ended = not str(getattr(file, "name", "")).endswith(".open")
     file.seek(start)
     offset, window = start, b""
     while True:
-        inflate, parts, used, error = zlib.decompressobj(31), list[bytes](), 0, None
+        inflate, parts, used = zlib.decompressobj(31), list[bytes](), 0
+        error: zlib.error | None = None
         while not inflate.eof:
             if not window and not (window := file.read(_READ_BYTES)):
+                if ended and _next_member(file, offset + 1) is not None:
+                    error = zlib.error("it does not end")
+                    break
                 return  # the end, or a member still being written
             try:
                 parts.append(inflate.decompress(window))
@@ -520,7 +537,7 @@ def repair(folder: Path, name: str) -> int:
     """
     open_path, end = folder / f"{name}.open", 0
     with open_path.open("rb") as file:
-        for member in members(file, name):
+        for member in members(file, name, ended=True):
             if isinstance(member, Member):
                 end = member.end
         torn = file.seek(0, os.SEEK_END) - end

@@ -334,6 +334,15 @@ class Frontier:
                     "UPDATE urls SET offered_in = ? WHERE site = ? AND url = ?", (self.run, self.site, offer.url)
                 )
 
+    def waiting_pages(self) -> int:
+        """How many URLs still to do are no mere requisites: pages, and what tells of pages."""
+        return int(
+            self._db.execute(
+                "SELECT count(*) FROM urls WHERE site = ? AND state IN ('waiting', 'leased') AND kind != 'requisite'",
+                (self.site,),
+            ).fetchone()[0]
+        )
+
     def waiting(self) -> int:
         """How many URLs are waiting or leased."""
         return int(

@@ -6,6 +6,7 @@ digest lies. A write that fails stops the crawl: it is raised, and kept in `fail
 
 from __future__ import annotations
 
+import glob
 import logging
 import socket
 import sqlite3
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 
 from archive import manifest
 from archive.config import ArchiveDir
-from archive.errors import WarcError, WarcWriteError
+from archive.errors import MuragatError, WarcWriteError
 from archive.model import Capture, Exchange, RecordType
 from archive.warc import (
     Original,
@@ -61,7 +62,7 @@ class Recorder:
         self.bytes_received = 0
         self.warcs: list[str] = []
         self.head: str | None = None  # of the manifest's chain, after closing
-        self.failure: WarcError | None = None
+        self.failure: MuragatError | None = None  # what stops the crawl
 
     # ------------------------------------------------------------ what the wire calls
 
@@ -72,6 +73,7 @@ class Recorder:
 
     def keep(self, exchange: Exchange) -> None:
         """Write an exchange; it is in the file, though not yet on the disk, when this returns."""
+        self._refuse_after_failure()
         try:
             capture = self._write(exchange)
         except WarcWriteError as error:
@@ -84,6 +86,7 @@ class Recorder:
 
     def keep_failure(self, url: str, *, at: datetime, error: str) -> None:
         """Note a fetch that got no answer."""
+        self._refuse_after_failure()
         try:
             self._open().write_failure(url, at=at, error=error)
         except WarcWriteError as wrong:
@@ -114,25 +117,40 @@ class Recorder:
 
     def close(self, *, crawl: str, reason: str, counts: Mapping[str, str]) -> None:
         """End the crawl in the log, close the file and chain it."""
-        if self._writer:
-            at = datetime.now(UTC)
+        if self._writer is None:
+            return
+        at = datetime.now(UTC)
+        try:
             self._writer.write_crawl_end(crawl, at=at, fields={"finished": warc_date(at), "reason": reason, **counts})
             self._close_file()
+        except WarcWriteError as error:
+            self.failure = error
+            raise
 
     def repair_leftovers(self) -> list[str]:
         """Close what a crawl that died left open, cut to its last whole record; what was done, a line a file."""
         done = []
-        for path in sorted(self._directory.warcs.glob(f"{self._prefix}-*.warc.gz.open")):
+        # The whole form of a name: the series of a site `a` is not that of a site `a-b`, which may be running.
+        series = f"{glob.escape(self._prefix)}-{'[0-9]' * 14}-{'[0-9]' * 5}-*.warc.gz"
+        for path in sorted(self._directory.warcs.glob(f"{series}.open")):
             name = path.name.removesuffix(".open")
             torn = repair(self._directory.warcs, name)
-            closed = self._directory.warcs / name
-            now = datetime.now(UTC)
-            manifest.append(
-                self._directory.manifest, closed, sha256_hex=manifest.hash_file(closed), at=now, event="repaired"
-            )
             kept = f", {torn} torn bytes kept aside in {name}.torn" if torn else ""
             done.append(f"{name}: left open by a crawl that died; closed at its last whole record{kept}")
+        # A crawl can also die between closing a file and chaining it.
+        chained = {entry.name for entry in manifest.read(self._directory.manifest)}
+        for path in sorted(self._directory.warcs.glob(series)):
+            if path.name not in chained:
+                digest = manifest.hash_file(path)
+                manifest.append(
+                    self._directory.manifest, path, sha256_hex=digest, at=datetime.now(UTC), event="repaired"
+                )
         return done
+
+    def _refuse_after_failure(self) -> None:
+        """Once a write failed nothing more is written: a record behind a torn one is lost for every reader."""
+        if self.failure:
+            raise self.failure
 
     # ------------------------------------------------------------ the file
 
@@ -180,6 +198,11 @@ class Recorder:
     def _close_file(self) -> None:
         writer, self._writer = self._writer, None
         assert writer is not None
-        digest = writer.close()
-        self.head = manifest.append(self._directory.manifest, writer.path, sha256_hex=digest, at=datetime.now(UTC))
+        try:
+            digest = writer.close()
+            self.head = manifest.append(self._directory.manifest, writer.path, sha256_hex=digest, at=datetime.now(UTC))
+        except OSError as error:
+            raise WarcWriteError(
+                writer.name, writer.size, f"cannot be closed: {error.strerror}; make room, then crawl again"
+            ) from error
         logger.info("WARC closed: %s, %d captures, %d revisits", writer.name, writer.captures, writer.revisits)

@@ -36,6 +36,7 @@ class Report:
     site: str
     reason: str  # "finished", "interrupted", "limit", "failed"
     counts: Counts
+    waiting_pages: int  # of `counts.waiting`: those that are no mere requisites
     captures: int
     revisits: int
     bytes_received: int
@@ -76,6 +77,7 @@ class CrawlRun:
     def close(self, reason: str) -> Report:
         """End the run: close the WARC, note the counts, release the lock."""
         counts, seeds = self.frontier.counts(), tuple(self.frontier.seeds())
+        waiting_pages = self.frontier.waiting_pages()
         summary = {
             "offered": str(counts.offered),
             "fetched": str(counts.fetched),
@@ -95,6 +97,7 @@ class CrawlRun:
             site=self.site.name,
             reason=reason,
             counts=counts,
+            waiting_pages=waiting_pages,
             captures=self.recorder.captures,
             revisits=self.recorder.revisits,
             bytes_received=self.recorder.bytes_received,
@@ -128,9 +131,9 @@ def check(report: Report) -> None:
     if report.reason != "finished":
         return
     if any(fetched for *_, fetched in report.seeds):
-        if report.counts.waiting:
+        if report.waiting_pages:
             why = "; ".join(report.notes) or "the host stopped answering"
-            raise SiteError(f"{report.site}: {report.counts.waiting} URLs still wait: {why}; crawl again later")
+            raise SiteError(f"{report.site}: {report.waiting_pages} pages still wait: {why}; crawl again later")
         return
     url, _, reason, _ = report.seeds[0] if report.seeds else ("no seed in the profile", "", None, False)
     if reason == "robots.txt":

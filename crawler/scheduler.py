@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import sqlite3
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from scrapy import Request, Spider, signals
 from scrapy.core.scheduler import BaseScheduler
 
-from archive.errors import WarcWriteError
+from archive.errors import MuragatError, WarcWriteError
 from crawler.discover import Robots
 from crawler.frontier import Finish, Kind, Lease, Offer
 from crawler.links import clean, host_of
 from crawler.run import CrawlRun
+from crawler.wire import ForbiddenAddressError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -32,6 +34,8 @@ logger = logging.getLogger(__name__)
 COMMIT_SECONDS = 0.5  # exchanges this old at the most are not yet acknowledged; after SIGKILL they are fetched again
 LEASE_BATCH = 64
 MAX_ATTEMPTS = 3
+# What Scrapy raises for a body beyond DOWNLOAD_MAXSIZE, as sent or inflated: it will not be smaller next time.
+TOO_LARGE = ("DownloadCancelledError", "IgnoreRequest")
 # A host that fails this often in a row, without one answer between, is left alone for this crawl.
 MAX_HOST_FAILURES = 10
 # What is fetched first: what tells of more, then pages the site lists, then what they need, then other links.
@@ -51,6 +55,7 @@ class Host:
     next_at: float = 0.0
     under_way: int = 0
     failures: int = 0  # in a row
+    forbidden: bool = False  # it leads to a private address that the profile does not allow
     queue: deque[Lease] = field(default_factory=deque)
 
     def ready(self, now: float) -> bool:
@@ -106,7 +111,10 @@ class FrontierScheduler(BaseScheduler):
         if self.run.recorder.failure is None:
             self._commit()
         names = {"finished": "finished", "limit": "limit", "shutdown": "interrupted"}
-        self.run.close(names.get(reason, "failed" if self.run.recorder.failure else reason))
+        try:
+            self.run.close("failed" if self.run.recorder.failure else names.get(reason, reason))
+        except (sqlite3.Error, WarcWriteError) as error:
+            self._fail(error)
 
     def has_pending_requests(self) -> bool:
         """Whether the crawl goes on."""
@@ -121,6 +129,13 @@ class FrontierScheduler(BaseScheduler):
 
     def next_request(self) -> Request | None:
         """The next request that may leave now; None wakes us again when one may."""
+        try:
+            return self._next_request()
+        except sqlite3.Error as error:
+            self._fail(error)
+            return None
+
+    def _next_request(self) -> Request | None:
         if self._stopping or self._limit_reached():
             return None
         now = time.time()
@@ -160,11 +175,21 @@ class FrontierScheduler(BaseScheduler):
         if self.run.recorder.failure is not None:
             self._stop("failed")
             return
-        if lease.kind is Kind.ROBOTS and attempts >= MAX_ATTEMPTS:
+        if reason.startswith(ForbiddenAddressError.__name__):
+            host.forbidden = True
+            self.finished(Finish(url=lease.url, at=now, refused="private address"), host=lease.host)
+            return
+        final = attempts >= MAX_ATTEMPTS or reason.startswith(TOO_LARGE)
+        if lease.kind is Kind.ROBOTS and final:
             host.robots_state = "unreachable"
             self._note(f"{lease.host}: robots.txt could not be read ({reason}); nothing else is asked of this host")
         pause = wait if wait is not None else min(2.0**attempts, 60.0) * random.uniform(0.5, 1.0)
-        final = attempts >= MAX_ATTEMPTS
+        if lease.kind is Kind.ROBOTS and not final:
+            # Kept in hand: back in the frontier it would wait behind a queue that waits for it.
+            host.under_way -= 1
+            host.next_at = max(host.next_at, now + pause)
+            host.queue.appendleft(replace(lease, attempts=attempts))
+            return
         self.finished(
             Finish(url=lease.url, at=now, status=status, failed=reason, retry_at=None if final else now + pause),
             host=lease.host,
@@ -179,6 +204,7 @@ class FrontierScheduler(BaseScheduler):
         host.robots, host.robots_state = robots, "known"
         host.delay = self.run.site.crawl.delay if robots.delay is None else robots.delay
         host.concurrency = self.run.site.crawl.concurrency
+        host.next_at = time.time() + host.delay  # robots.txt itself was a fetch
 
     # ------------------------------------------------------------ inside
 
@@ -186,6 +212,10 @@ class FrontierScheduler(BaseScheduler):
         for name, host in self._hosts.items():
             while host.queue and host.ready(now):
                 lease = host.queue.popleft()
+                if host.forbidden:
+                    self._leased.pop(lease.url, None)
+                    self._finishes.append(Finish(url=lease.url, at=now, refused="private address"))
+                    continue
                 if host.robots_state == "unreachable":
                     self._leased.pop(lease.url, None)
                     self.run.frontier.release([lease.url])
@@ -232,7 +262,7 @@ class FrontierScheduler(BaseScheduler):
         spider = self._crawler.spider
         return Request(
             lease.url,
-            callback=spider.parse,  # type: ignore[union-attr]
+            callback=spider.parse_robots if lease.kind is Kind.ROBOTS else spider.parse,  # type: ignore[union-attr]
             errback=spider.parse_failure,  # type: ignore[union-attr]
             meta={"lease": lease, "handle_httpstatus_all": True, "dont_redirect": True, "dont_retry": True},
             dont_filter=True,
@@ -293,11 +323,11 @@ class FrontierScheduler(BaseScheduler):
             return
         try:
             payloads = self.run.recorder.sync()
-        except WarcWriteError:
-            self._stop("failed")
+            self.run.frontier.commit(self._finishes, payloads=payloads)
+        except (sqlite3.Error, WarcWriteError) as error:
+            self._fail(error)
             return
-        finishes, self._finishes = self._finishes, []
-        self.run.frontier.commit(finishes, payloads=payloads)
+        self._finishes = []
         self.run.recorder.forget_fresh()
 
     def _limit_reached(self) -> bool:
@@ -310,6 +340,15 @@ class FrontierScheduler(BaseScheduler):
 
     def _idle(self, spider: Spider) -> None:
         self._commit()
+
+    def _fail(self, error: Exception) -> None:
+        """What was fetched can no longer be kept or noted: stop, with the first reason."""
+        if self.run.recorder.failure is None:
+            why = error if isinstance(error, MuragatError) else None
+            self.run.recorder.failure = why or MuragatError(
+                f"{self.run.directory.frontier_db.name} cannot be written: {error}; make room, then crawl again"
+            )
+        self._stop("failed")
 
     def _stop(self, reason: str) -> None:
         if self._stopping:

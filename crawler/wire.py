@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
+import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from scrapy.core.downloader.handlers.http11 import (
     HTTP11DownloadHandler,
@@ -45,6 +48,10 @@ logger = logging.getLogger(__name__)
 
 class ForbiddenAddressError(Exception):
     """The connection leads to a private address that the site's profile does not allow."""
+
+
+class UnheardError(Exception):
+    """A response came and the tap did not hear it: Scrapy or Twisted changed what this module is made of."""
 
 
 class ExchangeSink(Protocol):
@@ -75,13 +82,21 @@ class Tap:
         self.at = datetime.now(UTC)
         self.finished = False
 
+    def refuse_by_name(self, url: str) -> None:
+        """Raises before a connection is made to an address that the URL itself spells and that is not allowed."""
+        parts = urlsplit(url)
+        self._refuse(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+
     def connect(self, host: str, port: int) -> None:
-        """Note the peer; raises before a byte is sent to an address that is not allowed."""
+        """Note the peer; raises before a byte is sent to an address that is not allowed, whatever its name."""
+        self._refuse(host, port)
+        self.peer = host
+
+    def _refuse(self, host: str, port: int) -> None:
         if not self._sink.may_connect(host, port):
             raise ForbiddenAddressError(
                 f"{host}:{port} is a private address; `allow_private` in the site's profile names those that are meant"
             )
-        self.peer = host
 
     def finish(self, surplus: int) -> None:
         """The response is complete; `surplus` bytes of what was received last lie behind its end."""
@@ -107,8 +122,11 @@ class WireHandler(HTTP11DownloadHandler):
         truncated: str | None = None
         failure: BaseException | None = None
         try:
+            tap.refuse_by_name(request.url)
             with wrap_twisted_exceptions():
                 response: Response = await maybe_deferred_to_future(self._agent(tap).download_request(request))
+            if not (tap.sent and tap.received):
+                raise UnheardError("a response came whose bytes were not heard; is this the Scrapy that is pinned?")
             if not tap.finished:
                 truncated = _why_cut(response.flags)
         except BaseException as error:
@@ -164,22 +182,28 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+
+
 def final_response(received: bytes) -> bytes:
     """What was received less the interim 1xx answers before it (RFC 9110 §15.2)."""
     while received[:7] == b"HTTP/1." and received[9:10] == b"1":
-        end = received.find(b"\r\n\r\n")
-        if end < 0:
+        end = _HEAD_END.search(received)
+        if end is None:
             return b""
-        received = received[end + 4 :]
+        received = received[end.end() :]
     return received
 
 
 def is_private(host: str) -> bool:
-    """Whether an IP address is one that no public site has."""
+    """Whether an IP address, in any spelling that a resolver takes for one, is one that no public site has."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return False
+        try:
+            address = ipaddress.IPv4Address(socket.inet_aton(host))  # 2130706433, 0x7f.1, 127.1, 0177.0.0.1
+        except (OSError, ValueError):
+            return False
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     return not address.is_global or address.is_multicast

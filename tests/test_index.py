@@ -266,7 +266,8 @@ def test_an_indexer_of_its_own_follows_the_open_file_until_the_crawl_ends(tmp_pa
 
 def test_a_rebuild_replaces_what_is_no_database(told: ArchiveDir, tmp_path: Path) -> None:
     directory = make_archive(tmp_path / "a")
-    story(directory)
+    shutil.copytree(told.warcs, directory.warcs, dirs_exist_ok=True)
+    shutil.copy(told.manifest, directory.manifest)
     directory.db.write_bytes(b"not a database at all " * 100)
 
     rebuild(directory)
