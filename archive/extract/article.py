@@ -266,7 +266,8 @@ class _Reading:
     def lead(self, head: Head, blocks: Sequence[Block], is_spam: Callable[[str], bool]) -> str | None:
         """The summary the head gives, unless it only repeats how the text begins or was injected."""
         lead = head.description
-        if not lead or is_spam(lead):
+        # A summary that a program cut from the text holds the injected sentence among genuine ones.
+        if not lead or any(is_spam(part) for part in (lead, *re.split(r"(?<=[.!?…])\s+", lead))):
             return None
         beginning = bare(" ".join(block.text for block in blocks[:4]))
         stem = bare(re.sub(r"\s*(?:\[?(?:…|\.\.\.)\]?)\s*$", "", lead))

@@ -25,6 +25,8 @@ from archive.model import Finding, FindingKind
 
 EXCERPT_CHARS = 500
 MANY_DOMAINS = 3
+SENTENCE_CHARS = 25  # less than this left over is no genuine sentence
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 MAX_PARTS = 60  # links and spans of one sentence that are looked at one by one
 FOREIGN_LETTERS = 20  # from here on a script is told apart without error (design of 2026-11)
 THRESHOLD = 0.6
@@ -250,7 +252,7 @@ class _Search:
             )
             if len(run.text) > 2000 and not run.links:
                 continue
-            if self.parts_of(run):
+            if self.parts_of(run) or (not after and self.sentences_of(run)):
                 continue
             evidence, score = self.evidence(text)
             if score >= THRESHOLD:
@@ -285,6 +287,21 @@ class _Search:
                 self.add(FindingKind.BODY, text, disguised, 0.7)
                 del element.attrib["href"]
         return found
+
+    def sentences_of(self, run: Run) -> bool:
+        """Injected sentences among genuine ones, without markup of their own; True when any was taken out."""
+        pieces = [(slot, part) for slot in run.slots for part in _SENTENCE.split(_slot_text(slot)) if part.strip()]
+        if run.hidden or not 2 <= len(pieces) <= MAX_PARTS:
+            return False
+        judged = [(slot, part, *self.evidence(_Text(part, _hosts_in(part, self.host), 0.0))) for slot, part in pieces]
+        injected = [one for one in judged if one[3] >= THRESHOLD]
+        own = sum(len(part) for _, part, _, score in judged if score < THRESHOLD)
+        if not injected or own < SENTENCE_CHARS:
+            return False
+        for slot, part, evidence, score in injected:
+            self.add(self.place_of(run, after=False), _Text(part, _hosts_in(part, self.host), 0.0), evidence, score)
+            _set_slot_text(slot, _slot_text(slot).replace(part, "", 1))
+        return True
 
     def place_of(self, run: Run, after: bool) -> FindingKind:
         if run.hidden:
@@ -328,6 +345,19 @@ class _Search:
         if not host or host == self.host or host.endswith("." + self.host) or self.host.endswith("." + host):
             return ""
         return "" if KNOWN_HOSTS.search(host) else host
+
+
+def _slot_text(slot: tuple[HtmlElement, bool]) -> str:
+    element, is_tail = slot
+    return (element.tail if is_tail else element.text) or ""
+
+
+def _set_slot_text(slot: tuple[HtmlElement, bool], text: str) -> None:
+    element, is_tail = slot
+    if is_tail:
+        element.tail = text
+    else:
+        element.text = text
 
 
 def _is_between_sentences(element: HtmlElement) -> bool:
