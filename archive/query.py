@@ -501,7 +501,7 @@ def _only_this_file(action: int, *rest: str | None) -> int:
 
 # ---------------------------------------------------------------- times as people type them
 
-_PARTIAL = re.compile(r"([12]\d{3})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
+_PARTIAL = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
 
 
 def parse_time(text: str) -> datetime:
@@ -510,7 +510,7 @@ def parse_time(text: str) -> datetime:
         year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
         try:
             return datetime(
-                year or 1,
+                year or 0,  # the year 0 is none, and said to be
                 1 if month is None else month,
                 1 if day is None else day,
                 hour or 0,
