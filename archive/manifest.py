@@ -1,7 +1,7 @@
 """The chain of closed WARCs: `manifest.jsonl`, a line a file, each holding the SHA-256 of the line before.
 
 Whoever notes the newest line's hash elsewhere can later prove every file up to it. Lines are added under a lock, by
-whichever process closed a file.
+whichever process closed a file. `breaks()` says where a chain no longer holds, and what was done to it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -62,23 +63,154 @@ class Entry:
     sha256: str
     previous: str
     line_hash: str  # SHA-256 of the line itself: what the next line names
+    event: str = "closed"  # or "repaired", or "imported": a file that others wrote
 
 
 def read(manifest: Path) -> list[Entry]:
     """The lines, in order; a last one whose writer died over it is left out. A damaged one raises MuragatError."""
     entries = []
-    if manifest.exists():
-        whole = manifest.read_bytes().rpartition(b"\n")[0]
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                fields = json.loads(line)
-                entries.append(
-                    Entry(
-                        fields["name"], fields["size"], fields["sha256"], fields["previous"], sha256(line).hexdigest()
-                    )
-                )
-            except (ValueError, KeyError, TypeError) as error:
-                raise MuragatError(
-                    f"{manifest} line {number} is damaged ({error}); restore it from a backup"
-                ) from error
+    for number, line in enumerate(read_lines(manifest)[0], 1):
+        try:
+            entries.append(_parse(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise MuragatError(f"{manifest} line {number} is damaged ({error}); restore it from a backup") from error
     return entries
+
+
+def read_lines(manifest: Path) -> tuple[list[bytes], bytes]:
+    """The lines as they stand, and what stands behind the last line end: a line whose writer died over it."""
+    if not manifest.exists():
+        return [], b""
+    with manifest.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # nobody is in the middle of a line now
+        whole, _, torn = file.read().rpartition(b"\n")
+    return whole.split(b"\n") if whole else [], torn
+
+
+def parse_line(line: bytes) -> Entry | None:
+    """A line's entry; None when it is none."""
+    try:
+        return _parse(line)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _parse(line: bytes) -> Entry:
+    fields = json.loads(line)
+    name, size, digest, previous = fields["name"], fields["size"], fields["sha256"], fields["previous"]
+    event = fields.get("event", "closed")
+    if not isinstance(size, int) or not all(isinstance(text, str) for text in (name, digest, previous, event)):
+        raise ValueError("a value is of the wrong type")
+    if not name or "/" in name or name in (".", ".."):
+        raise ValueError(f"{name!r} is not the name of a file")
+    return Entry(name, size, digest, previous, sha256(line).hexdigest(), event)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A place where the chain does not hold."""
+
+    kind: str  # "broken", "inserted", "reordered" or "damaged"
+    line: int  # from 1
+    message: str
+
+
+def breaks(lines: Sequence[bytes]) -> list[Break]:
+    """Where lines do not follow one another, in words for whoever must find out what was done; [] when all do."""
+    entries = [parse_line(line) for line in lines]
+    hashes = [sha256(line).hexdigest() for line in lines]
+    previous = [entry.previous if entry else None for entry in entries]
+    damaged = [
+        Break("damaged", number, "this line is not an entry of the chain: it was damaged")
+        for number, entry in enumerate(entries, 1)
+        if entry is None
+    ]
+    if _linked(range(len(lines)), hashes, previous):
+        return damaged
+    order = _longest(hashes, previous)
+    if len(order) == len(lines):
+        return damaged + list(_out_of_place(order))
+    strangers = sorted(set(range(len(lines))) - set(order))
+    known = {GENESIS, *hashes}
+    if order and all(place < order[-1] or previous[place] in known for place in strangers):
+        return damaged + [
+            Break("inserted", place + 1, _inserted(place, order, previous)) for place in strangers if entries[place]
+        ]
+    return damaged + list(_broken_links(hashes, previous))
+
+
+def ancestors(head: str, lines: Sequence[bytes]) -> list[int] | None:
+    """The lines that a head proves, by following each one's `previous`: their indexes, newest first.
+
+    None when no line has that hash. A chain that is whole gives every line up to the head.
+    """
+    places = {sha256(line).hexdigest(): place for place, line in enumerate(lines)}
+    found: list[int] = []
+    while head in places and len(found) < len(lines):
+        found.append(places[head])
+        entry = parse_line(lines[places[head]])
+        head = entry.previous if entry else ""
+    return found or None
+
+
+def _linked(order: Iterable[int], hashes: Sequence[str], previous: Sequence[str | None]) -> bool:
+    before: str = GENESIS
+    for place in order:
+        if previous[place] != before:
+            return False
+        before = hashes[place]
+    return True
+
+
+def _longest(hashes: Sequence[str], previous: Sequence[str | None]) -> list[int]:
+    """The longest way from the chain's beginning along `previous`, whatever the lines' places: indexes in order."""
+    followers: dict[str, list[int]] = {}
+    for place, before in enumerate(previous):
+        followers.setdefault(before or "", []).append(place)
+    came_from: dict[int, int | None] = {}
+    level: list[tuple[int, int | None]] = [(place, None) for place in followers.get(GENESIS, [])]
+    last: int | None = None
+    while level:  # one step along all branches; what the last step reaches is the end of the longest
+        last = level[0][0]
+        came_from.update(level)
+        level = [(after, place) for place, _ in level for after in followers.get(hashes[place], [])]
+        level = list({after: (after, place) for after, place in level if after not in came_from}.values())
+    way: list[int] = []
+    while last is not None:
+        way.append(last)
+        last = came_from[last]
+    return way[::-1]
+
+
+def _inserted(place: int, order: Sequence[int], previous: Sequence[str | None]) -> str:
+    said = f"line {place + 1} was inserted: the chain goes past it"
+    end = order[-1]
+    if previous[place] == previous[end]:  # two ends as good as each other; what names its file twice is the false one
+        said = f"lines {min(place, end) + 1} and {max(place, end) + 1} follow the same line: one of them was inserted"
+    return said
+
+
+def _out_of_place(order: Sequence[int]) -> Iterator[Break]:
+    """All lines are there, in another order."""
+    for right, place in enumerate(order):
+        if right != place:
+            yield Break(
+                "reordered", place + 1, f"line {place + 1} was line {right + 1}: the lines were put in another order"
+            )
+
+
+def _broken_links(hashes: Sequence[str], previous: Sequence[str | None]) -> Iterator[Break]:
+    for place, before in enumerate(previous):
+        expected = hashes[place - 1] if place else GENESIS
+        if before is None or before == expected:
+            continue
+        number = place + 1
+        if place == 0:
+            yield Break("broken", 1, "line 1 is not the first of its chain: a line before it was removed")
+        else:
+            yield Break(
+                "broken",
+                number,
+                f"line {number} does not follow line {number - 1}: line {number - 1} was changed,"
+                " or a line between them was removed",
+            )
