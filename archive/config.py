@@ -41,6 +41,10 @@ class CrawlRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     # fetches under way at once from one host, where the delay is 0
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     requisites: bool = True  # pictures, styles, fonts and scripts that pages need
+    # seconds from a request to the last byte of its answer; one that takes longer is cut, and kept as far as it came
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
+    # bytes of one answer, as they cross the wire; a longer one is cut there, and kept so far
+    max_bytes: Annotated[int, msgspec.Meta(ge=1_000_000)] = 1_000_000_000
     max_depth: Annotated[int, msgspec.Meta(ge=0)] = 50  # links from a seed
     max_urls: Annotated[int, msgspec.Meta(ge=1)] = 2_000_000  # in the frontier, for this site
 
@@ -107,6 +111,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     contact: str = ""  # mail address or page for a site's owner; goes into the User-Agent
     # bytes at which a WARC is closed and the next one begun
     warc_size: Annotated[int, msgspec.Meta(ge=10_000)] = 1_000_000_000
+    # seconds after which it is closed all the same, when more comes: a day
+    warc_age: Annotated[int, msgspec.Meta(ge=1)] = 86_400
+    # bytes of a body beyond which it arrives on the disk (in the archive's directory) instead of in memory
+    spool_size: Annotated[int, msgspec.Meta(ge=1)] = 1_048_576
     schedule: dict[str, Schedule] = {}
 
 

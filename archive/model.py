@@ -6,12 +6,14 @@ entity body) → `Article` and `Finding` (what it says, and what somebody inject
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from typing import Protocol
 
 from archive.errors import MuragatError
 
@@ -28,6 +30,29 @@ class RecordType(StrEnum):
     METADATA = "metadata"  # a fetch that got no answer: URL, time and error only
 
 
+class Spooled(Protocol):
+    """A body that lies on disk because it is large; `archive.spool` has the one implementation."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice) -> bytes: ...
+
+    def match(self, pattern: re.Pattern[bytes], position: int) -> re.Match[bytes] | None:
+        """What the pattern matches at `position`."""
+
+    def windows(self, start: int = 0, end: int | None = None) -> Iterator[memoryview]:
+        """The bytes from `start` to `end` in pieces; each is valid until the next one is asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """How one connection was secured, as the handshake left it."""
+
+    version: str  # "TLSv1.3"
+    cipher: str  # OpenSSL's name
+    certificates: tuple[bytes, ...]  # DER, the server's own first; as sent, trusted or not
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request and its answer, as bytes sent and received (RFC 9110 §3.4)."""
@@ -38,6 +63,13 @@ class Exchange:
     captured_at: datetime  # when the request was sent; UTC
     ip_address: str | None
     truncated: str | None = None  # WARC-Truncated: "disconnect", "length" or "time"
+    body: Spooled | None = None  # where it is large: the body as received, and `response` is the head alone
+    tls: Tls | None = None  # None over plain HTTP
+
+    @property
+    def received_bytes(self) -> int:
+        """How much was received, head and body."""
+        return len(self.response) + (len(self.body) if self.body is not None else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +90,8 @@ class Capture:
     refers_to_at: datetime | None = None
     location: str | None = None  # where a redirect points, as sent
     error: str | None = None  # why there was no answer
+    # As the record of another tool states it, where that is no SHA-1, or one with the chunk framing counted in.
+    stated_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

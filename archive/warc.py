@@ -10,32 +10,55 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from base64 import b32encode
-from collections.abc import Iterator, Mapping
+from base64 import b32encode, b64decode, b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha1, sha256
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 from uuid import uuid4
 
 from isal import isal_zlib
 from warcio.recordloader import ArcWarcRecordLoader
 
 from archive.errors import WarcReadError, WarcWriteError
-from archive.model import Capture, Exchange, Payload, RecordType
+from archive.model import Capture, Exchange, Payload, RecordType, Spooled, Tls
 from archive.surt import urlkey
 
 IDENTICAL = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 CRAWL_URI = "urn:muragat:crawl:"  # target of the metadata record that ends a crawl
+TLS_URI = "urn:muragat:tls:"  # and of the one that says how connections to a host were secured
 
 # isal's level 1: a tenth of zlib-6's time for 11 % more bytes, and bodies mostly arrive compressed (design: speed).
 _LEVEL = 1
+_WRITE_BYTES = 1024 * 1024  # of a large record, held until they are written together
 _READ_BYTES = 256 * 1024
 _PEEK_BYTES = 4096  # enough of a gzip member to read how its content begins
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response taken apart, once for whoever decides how to keep it and whoever writes it."""
+
+    head: bytes
+    http: HttpHead
+    has_body: bool
+    payload_digest: str  # of the body without chunk framing
+
+    @classmethod
+    def of(cls, exchange: Exchange) -> Answer:
+        """Reads a body that lies on disk once, in pieces."""
+        head, body = split_response(exchange.response)
+        http = parse_head(head)
+        if exchange.body is not None:
+            return cls(head, http, True, digest_of_pieces(payload_pieces(exchange.body, chunked=http.chunked)))
+        return cls(head, http, bool(body), digest_of(dechunk(body) if http.chunked else body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +96,22 @@ class WarcWriter:
         head = [("WARC-Type", "warcinfo"), ("WARC-Record-ID", self._info_id), ("WARC-Date", warc_date(now))]
         head += [("WARC-Filename", path.name), ("Content-Type", "application/warc-fields")]
         try:
-            self._append(_member(head, fields.encode()))
+            self._append((_member(head, fields.encode()),))
         except WarcWriteError:
             self._file.close()
             self.open_path.unlink()  # nothing is in it, and nothing can be
             raise
 
-    def write_exchange(self, exchange: Exchange, *, original: Original | None = None) -> Capture:
-        """Keep an exchange: response and request, or revisit and request when `original` holds the payload."""
-        head, body = split_response(exchange.response)
-        http = parse_head(head)
-        payload = dechunk(body) if http.chunked else body
-        digest = digest_of(payload)
+    def write_exchange(
+        self, exchange: Exchange, *, original: Original | None = None, answer: Answer | None = None
+    ) -> Capture:
+        """Keep an exchange: response and request, or revisit and request when `original` holds the payload.
+
+        `answer` is the response taken apart, if the caller has done so already.
+        """
+        answer = answer or Answer.of(exchange)
+        http = answer.http
         revisit = http.status == 304 or (original is not None and original.chunked == http.chunked)
-        block = head if revisit else exchange.response
 
         record_id = _record_id()
         date = warc_date(exchange.captured_at)
@@ -104,14 +129,25 @@ class WarcWriter:
             first.append(("WARC-Refers-To-Target-URI", original.url))
             first.append(("WARC-Refers-To-Date", warc_date(original.captured_at)))
         if http.status != 304:
-            first.append(("WARC-Payload-Digest", digest))
+            first.append(("WARC-Payload-Digest", answer.payload_digest))
         first.append(("Content-Type", "application/http;msgtype=response"))
 
         second = [("WARC-Type", "request"), ("WARC-Record-ID", _record_id()), *common]
         second += [("WARC-Concurrent-To", record_id), ("Content-Type", "application/http;msgtype=request")]
 
-        answer = _member(first, block)
-        offset = self._append(answer + _member(second, exchange.request))
+        length = 0
+
+        def measured(pieces: Iterable[bytes]) -> Iterator[bytes]:
+            nonlocal length
+            for piece in pieces:
+                length += len(piece)
+                yield piece
+
+        if revisit or exchange.body is None:
+            kept: Iterable[bytes] = (_member(first, answer.head if revisit else exchange.response),)
+        else:
+            kept = _large_member(first, exchange.response, exchange.body)
+        offset = self._append(chain(measured(kept), (_member(second, exchange.request),)))
         self.captures += 1
         self.revisits += revisit
         return Capture(
@@ -120,11 +156,11 @@ class WarcWriter:
             captured_at=exchange.captured_at,
             status=http.status,
             content_type=http.media_type,
-            payload_digest=digest,
+            payload_digest=answer.payload_digest,
             record_type=RecordType.REVISIT if revisit else RecordType.RESPONSE,
             warc=self.name,
             offset=offset,
-            length=len(answer),
+            length=length,
             refers_to_url=original.url if revisit and original else None,
             refers_to_at=original.captured_at if revisit and original else None,
             location=http.get("location"),
@@ -138,16 +174,26 @@ class WarcWriter:
             ("WARC-Warcinfo-ID", self._info_id),
             ("Content-Type", "application/warc-fields"),
         ]
-        self._append(_member(head, f"fetchError: {_one_line(error)}\r\n".encode()))
+        self._append((_member(head, f"fetchError: {_one_line(error)}\r\n".encode()),))
+
+    def write_tls(self, host: str, tls: Tls, *, at: datetime, ip_address: str | None) -> None:
+        """Note how connections to a host were secured, and with which certificates: who it was that answered."""
+        head = [("WARC-Type", "metadata"), ("WARC-Record-ID", _record_id()), ("WARC-Date", warc_date(at))]
+        head += [("WARC-Target-URI", TLS_URI + host), ("WARC-Warcinfo-ID", self._info_id)]
+        if ip_address:
+            head.append(("WARC-IP-Address", ip_address))
+        head.append(("Content-Type", "application/warc-fields"))
+        lines = [f"tlsVersion: {_one_line(tls.version)}", f"tlsCipher: {_one_line(tls.cipher)}"]
+        lines += [f"certificate: {b64encode(certificate).decode()}" for certificate in tls.certificates]
+        self._append((_member(head, "".join(f"{line}\r\n" for line in lines).encode()),))
 
     def write_crawl_end(self, crawl: str, *, at: datetime, fields: Mapping[str, str]) -> None:
         """Note how a crawl ended: its reason and its counts."""
         head = [("WARC-Type", "metadata"), ("WARC-Record-ID", _record_id()), ("WARC-Date", warc_date(at))]
         head += [("WARC-Target-URI", CRAWL_URI + crawl), ("WARC-Warcinfo-ID", self._info_id)]
         head += [("Content-Type", "application/warc-fields")]
-        self._append(
-            _member(head, "".join(f"{name}: {_one_line(value)}\r\n" for name, value in fields.items()).encode())
-        )
+        block = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in fields.items()).encode()
+        self._append((_member(head, block),))
 
     def sync(self) -> None:
         """Return when what was written is on the disk."""
@@ -164,12 +210,16 @@ class WarcWriter:
         _sync_folder(self.path.parent)
         return self._sha256.hexdigest()
 
-    def _append(self, members: bytes) -> int:
+    def _append(self, pieces: Iterable[bytes]) -> int:
         """Write whole members; the offset they begin at. On an error the file is cut back to where it was."""
-        offset, rest = self.size, memoryview(members)
+        offset, size, digest = self.size, self.size, self._sha256.copy()
         try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            for piece in _together(pieces):
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+                digest.update(piece)
+                size += len(piece)
         except OSError as error:
             with suppress(OSError):  # a disk that refuses even this leaves a torn tail, which `repair` cuts off
                 os.ftruncate(self._file.fileno(), offset)
@@ -177,19 +227,61 @@ class WarcWriter:
             raise WarcWriteError(
                 self.name, offset, f"cannot be written: {error.strerror}; make room, then crawl again"
             ) from error
-        self._sha256.update(members)
-        self.size += len(members)
+        self._sha256, self.size = digest, size
         return offset
+
+
+def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces: an exchange of ordinary size is one write, of which a reader sees all or none."""
+    held, size = list[bytes](), 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _WRITE_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def _member(head: list[tuple[str, str]], block: bytes) -> bytes:
     """One record as one gzip member. isal writes MTIME 0, XFL 0 and OS 255 into every member's head."""
-    lines = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in head)
-    text = f"WARC/1.1\r\n{lines}WARC-Block-Digest: {digest_of(block)}\r\nContent-Length: {len(block)}\r\n\r\n"
     deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
-    return bytes(
-        deflate.compress(text.encode()) + deflate.compress(block) + deflate.compress(b"\r\n\r\n") + deflate.flush()
-    )
+    text = _record_head(head, digest=digest_of(block), length=len(block))
+    return bytes(deflate.compress(text) + deflate.compress(block) + deflate.compress(b"\r\n\r\n") + deflate.flush())
+
+
+def _large_member(head: list[tuple[str, str]], start: bytes, body: Spooled) -> Iterator[bytes]:
+    """The same of a block that is not in memory, in pieces. Its body is read twice: the digest stands before it."""
+    deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
+    digest = digest_of_pieces(chain((start,), body.windows()))
+    yield deflate.compress(_record_head(head, digest=digest, length=len(start) + len(body)))
+    for piece in chain((start,), body.windows(), (b"\r\n\r\n",)):
+        yield deflate.compress(piece)
+    yield deflate.flush()
+
+
+def _record_head(head: list[tuple[str, str]], *, digest: str, length: int) -> bytes:
+    lines = "".join(f"{name}: {_one_line(value)}\r\n" for name, value in head)
+    return f"WARC/1.1\r\n{lines}WARC-Block-Digest: {digest}\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+class Inflater(Protocol):
+    """What undoes one gzip member, piece by piece; `GzipError` where it is damaged."""
+
+    eof: bool  # the member ended, its checksum and length were right
+    unused_data: bytes  # of the last piece: what follows the member
+
+    def decompress(self, piece: bytes, /) -> bytes: ...
+
+
+GzipError: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # isal's stub takes the class for an instance
+
+
+def inflater() -> Inflater:
+    """For one member. Three times as fast as zlib's on text; refuses what zlib's refuses."""
+    inflate: Inflater = isal_zlib.decompressobj(31)
+    return inflate
 
 
 def _record_id() -> str:
@@ -215,13 +307,38 @@ def warc_date(at: datetime) -> str:
 
 
 def parse_warc_date(text: str) -> datetime:
-    """A WARC-Date of any precision that WARC 1.1 allows."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    """A WARC-Date of any precision that WARC 1.1 allows, from the year down; without a zone it is UTC."""
+    text = text.strip().replace("Z", "+00:00")
+    whole = f"{text}-01-01"[:10] if len(text) in (4, 7) else text  # a year, a month
+    at = datetime.fromisoformat(whole)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def digest_of(body: bytes) -> str:
     """`sha1:BASE32`, as every CDX holds it."""
-    return "sha1:" + b32encode(sha1(body, usedforsecurity=False).digest()).decode()
+    return digest_of_pieces((body,))
+
+
+def digest_of_pieces(pieces: Iterable[bytes | memoryview]) -> str:
+    """The digest of bytes that come in pieces."""
+    digest = sha1(usedforsecurity=False)
+    for piece in pieces:
+        digest.update(piece)
+    return "sha1:" + b32encode(digest.digest()).decode()
+
+
+_SHA1 = re.compile(r"sha-?1:(?:([0-9a-f]{40})|([a-z2-7]{32})|([a-z0-9+/_-]{27})=?)", re.IGNORECASE)
+
+
+def normal_digest(stated: str) -> str:
+    """A digest as another tool wrote it, in our form where it is a SHA-1 (base 16, 32 or 64); else as it is."""
+    found = _SHA1.fullmatch(stated.strip())
+    if not found:
+        return stated.strip()
+    if found[2]:
+        return "sha1:" + found[2].upper()
+    raw = bytes.fromhex(found[1]) if found[1] else b64decode(found[3].replace("-", "+").replace("_", "/") + "=")
+    return "sha1:" + b32encode(raw).decode()
 
 
 # ---------------------------------------------------------------- HTTP as bytes
@@ -278,19 +395,31 @@ def parse_head(head: bytes) -> HttpHead:
 
 def dechunk(body: bytes) -> bytes:
     """The body without chunk framing, extensions and trailers; of a body cut short, what had come."""
-    out, position, framed = list[bytes](), 0, False
-    while line := _CHUNK_LINE.match(body, position):
+    return b"".join(body[start:end] for start, end in _chunks(body))
+
+
+def payload_pieces(body: Spooled, *, chunked: bool) -> Iterator[memoryview]:
+    """A body on disk without chunk framing, extensions and trailers: what `dechunk` gives of one in memory."""
+    for start, end in _chunks(body) if chunked else ((0, len(body)),):
+        yield from body.windows(start, end)
+
+
+def _chunks(body: bytes | Spooled) -> Iterator[tuple[int, int]]:
+    """Where the content of each chunk begins and ends."""
+    position, framed = 0, False
+    match = partial(_CHUNK_LINE.match, body) if isinstance(body, bytes) else partial(body.match, _CHUNK_LINE)
+    while line := match(position):
         framed, size = True, int(line[1], 16)
         if size == 0:
             break
-        out.append(body[line.end() : line.end() + size])
         position = line.end() + size
+        yield line.end(), min(position, len(body))
         if body[position : position + 2] == b"\r\n":
             position += 2
         elif body[position : position + 1] == b"\n":
             position += 1
-    # A body that never was chunked, whatever its head says, is kept as it is.
-    return b"".join(out) if framed else body
+    if not framed:  # a body that never was chunked, whatever its head says, is kept as it is
+        yield 0, len(body)
 
 
 # ---------------------------------------------------------------- reading
@@ -363,7 +492,7 @@ def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | Cra
                 yield member
                 continue
             try:
-                read = _read_record(member, name)
+                read = read_record(member, name)
             except WarcReadError as error:
                 yield Damaged(error=error, end=member.end)
                 continue
@@ -376,7 +505,7 @@ def read_payload(folder: Path, capture: Capture) -> Payload:
         member = next(iter(members(file, capture.warc, start=capture.offset)), None)
     if not isinstance(member, Member) or member.offset != capture.offset:
         raise WarcReadError(capture.warc, capture.offset, "no whole record here; `muragat verify` says what is wrong")
-    read = _read_record(member, capture.warc)
+    read = read_record(member, capture.warc)
     if not isinstance(read, Kept) or read.payload is None:
         raise WarcReadError(capture.warc, capture.offset, "this record holds no payload; `muragat index --rebuild`")
     return read.payload
@@ -397,7 +526,7 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
         error: zlib.error | None = None
         while not inflate.eof:
             if not window and not (window := file.read(_READ_BYTES)):
-                if ended and _next_member(file, offset + 1) is not None:
+                if ended and next_member(file, offset + 1) is not None:
                     error = zlib.error("it does not end")
                     break
                 return  # the end, or a member still being written
@@ -410,7 +539,7 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
             window = inflate.unused_data
         if error:
             reason = WarcReadError(name, offset, f"damaged gzip member ({error}); what follows it is read")
-            found = _next_member(file, offset + 1)
+            found = next_member(file, offset + 1)
             yield Damaged(error=reason, end=found if found is not None else file.seek(0, os.SEEK_END))
             if found is None:
                 return
@@ -421,8 +550,14 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
         offset += used
 
 
-def _next_member(file: BinaryIO, start: int) -> int | None:
-    """Offset of the next thing that looks like a gzip member and begins like a WARC record."""
+def compress_record(*pieces: bytes) -> bytes:
+    """A record, or a stretch of one file, as one gzip member; of the same pieces the same bytes every time."""
+    deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
+    return b"".join([*(deflate.compress(piece) for piece in pieces), deflate.flush()])
+
+
+def next_member(file: BinaryIO, start: int, *, begins: tuple[bytes, ...] = (b"WARC/",)) -> int | None:
+    """Offset of the next thing that looks like a gzip member and begins like a WARC record, or in another way."""
     position = start
     while True:
         file.seek(position)
@@ -430,7 +565,7 @@ def _next_member(file: BinaryIO, start: int) -> int | None:
         at = window.find(b"\x1f\x8b\x08")
         while at >= 0:
             try:
-                if zlib.decompressobj(31).decompress(window[at : at + _PEEK_BYTES], 5) == b"WARC/":
+                if zlib.decompressobj(31).decompress(window[at : at + _PEEK_BYTES], 16).startswith(begins):
                     return position + at
             except zlib.error:
                 pass
@@ -440,61 +575,155 @@ def _next_member(file: BinaryIO, start: int) -> int | None:
         position += len(window) - _PEEK_BYTES  # a member that begins at the window's end is seen whole in the next
 
 
-def _read_record(member: Member, name: str) -> Kept | CrawlNote | None:
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record taken apart (WARC 1.1 §4)."""
+
+    version: str  # "WARC/1.0"
+    fields: tuple[tuple[str, str], ...]  # names in lower case, in the order written
+    block: bytes
+
+    def get(self, name: str) -> str:
+        """The first field of that name; "" when there is none."""
+        return next((value for field, value in self.fields if field == name), "")
+
+    def url(self, name: str) -> str:
+        """A field that holds an address. WARC 1.0 was read to want <…> around it; spaces came from careless tools."""
+        return self.get(name).removeprefix("<").removesuffix(">").strip().replace(" ", "%20")
+
+
+HEAD_LIMIT_BYTES = 1 << 20  # a longer head is none
+RECORD_HEAD_END = re.compile(rb"\r{0,2}\n\r{0,2}\n")  # files that went through a text mode have CR CR LF
+
+
+def parse_record(content: bytes) -> Record:
+    """Head and block. Raises ValueError where that is no whole record."""
+    end = RECORD_HEAD_END.search(content, 0, HEAD_LIMIT_BYTES)
+    if not content.startswith(b"WARC/") or not end:
+        raise ValueError("no WARC head")
+    first, _, rest = content[: end.end()].partition(b"\n")
+    fields: list[tuple[str, str]] = []
+    for raw in rest.split(b"\n"):
+        line = _text(raw.rstrip(b"\r"))
+        if line[:1] in (" ", "\t") and fields:
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}")
+        elif ":" in line:
+            name, _, value = line.partition(":")
+            fields.append((name.strip().lower(), value.strip()))
+    record = Record(_text(first.strip()), tuple(fields), b"")
+    stated = record.get("content-length")
+    if not (stated.isascii() and stated.isdigit() and len(stated) < 16):
+        raise ValueError(f"Content-Length {stated[:40]!r}")
+    block = content[end.end() : end.end() + int(stated)]
+    if len(block) < int(stated):
+        raise ValueError(f"Content-Length says {stated}, the record holds {len(block)}")
+    return replace(record, block=block)
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+# Addresses of what no browser asks for: name look-ups, logs of the crawler, the head of an ARC.
+_NO_PAGE = re.compile(r"(?:dns|urn|whois|filedesc):", re.IGNORECASE)
+
+
+def read_record(member: Member, name: str) -> Kept | CrawlNote | None:
     """What one record says to us; None where it says nothing."""
     try:
-        record = ArcWarcRecordLoader().parse_record_stream(
-            BytesIO(member.content), known_format="warc", no_record_parse=True
-        )
-        header = record.rec_headers.get_header
-        block: bytes = record.raw_stream.read()
-        date = parse_warc_date(header("WARC-Date") or "")
-    except Exception as error:  # warcio raises what it happens to meet; any of it means: this record cannot be read
+        record = parse_record(member.content)
+        return _crawl_note(record, member.end) or _kept(record, member, name)
+    except (ValueError, OverflowError) as error:
         raise WarcReadError(name, member.offset, f"not a WARC record ({error}); it is skipped") from error
-    if record.rec_type == "warcinfo":
-        fields = _warc_fields(block)
-        return CrawlNote(crawl=fields.get("isPartOf", ""), fields=fields, at=date, ended=False, end=member.end)
-    url = header("WARC-Target-URI") or ""
-    if record.rec_type == "metadata" and url.startswith(CRAWL_URI):
-        fields = _warc_fields(block)
-        return CrawlNote(crawl=url.removeprefix(CRAWL_URI), fields=fields, at=date, ended=True, end=member.end)
-    if record.rec_type not in set(RecordType):
+
+
+def _crawl_note(record: Record, end: int) -> CrawlNote | None:
+    kind, url = record.get("warc-type"), record.url("warc-target-uri")
+    if kind == "warcinfo":
+        fields = _warc_fields(record.block)
+        crawl = fields.get("isPartOf", "")
+        at = parse_warc_date(record.get("warc-date")) if crawl else datetime.min.replace(tzinfo=UTC)
+        return CrawlNote(crawl=crawl, fields=fields, at=at, ended=False, end=end)
+    if kind == "metadata" and url.startswith(CRAWL_URI):
+        at = parse_warc_date(record.get("warc-date"))
+        return CrawlNote(
+            crawl=url.removeprefix(CRAWL_URI), fields=_warc_fields(record.block), at=at, ended=True, end=end
+        )
+    return None
+
+
+def _kept(record: Record, member: Member, name: str) -> Kept | None:
+    url, stated_type = record.url("warc-target-uri"), record.get("content-type")
+    if record.get("warc-type") not in set(RecordType) or _NO_PAGE.match(url):
         return None
-    record_type = RecordType(record.rec_type)
-    failure = _warc_fields(block).get("fetchError") if record_type is RecordType.METADATA else None
-    if record_type is RecordType.METADATA and failure is None:
-        return None  # somebody else's metadata: about an exchange, not one
-    http, body = None, block
-    if record_type in (RecordType.RESPONSE, RecordType.REVISIT):
-        head, body = split_response(block)
-        http = parse_head(head)
-        if http.chunked:
-            body = dechunk(body)
+    record_type = RecordType(record.get("warc-type"))
+    failure = None
+    if record_type is RecordType.METADATA:
+        is_fields = stated_type.startswith("application/warc-fields")
+        failure = _warc_fields(record.block).get("fetchError") if is_fields else None
+        if failure is None:
+            return None  # somebody else's metadata: about an exchange, not one
+    if not url:
+        raise ValueError(f"a {record_type} without WARC-Target-URI")
+    http, body = _http(record, record_type)
     payload = None
     if record_type in (RecordType.RESPONSE, RecordType.RESOURCE):
         payload = Payload(
             body=body,
-            content_type=(http.get("content-type") if http else header("Content-Type")) or "",
+            content_type=(http.get("content-type") or "") if http else stated_type,
             content_encoding=(http.get("content-encoding") or "").lower() if http else "",
         )
-    refers_to_at = header("WARC-Refers-To-Date")
+    digest, stated = _digests(record, record_type, body)
+    media_type = stated_type.partition(";")[0].strip().lower() if record_type is not RecordType.REVISIT else ""
+    refers_to_at = record.get("warc-refers-to-date")
     capture = Capture(
         url=url,
         urlkey=urlkey(url),
-        captured_at=date,
-        status=http.status if http else (200 if record_type is RecordType.RESOURCE else None),
-        content_type=http.media_type if http else (header("Content-Type") or "").partition(";")[0].strip().lower(),
-        payload_digest=header("WARC-Payload-Digest") or (digest_of(body) if payload else ""),
+        captured_at=parse_warc_date(record.get("warc-date")),
+        status=http.status if http else (200 if payload else None),
+        content_type=http.media_type if http else media_type,
+        payload_digest=digest,
+        stated_digest=stated,
         record_type=record_type,
         warc=name,
         offset=member.offset,
         length=member.length,
-        refers_to_url=header("WARC-Refers-To-Target-URI"),
+        refers_to_url=record.url("warc-refers-to-target-uri") or None,
         refers_to_at=parse_warc_date(refers_to_at) if refers_to_at else None,
         location=http.get("location") if http else None,
         error=failure,
     )
     return Kept(capture=capture, payload=payload, end=member.end)
+
+
+def _http(record: Record, record_type: RecordType) -> tuple[HttpHead | None, bytes]:
+    """The HTTP head in a record's block and the body without framing; no head in a resource, or where none was kept."""
+    stated_type = record.get("content-type").lower()
+    speaks_http = record.block.startswith(b"HTTP/") or (record.block and stated_type.startswith("application/http"))
+    if record_type not in (RecordType.RESPONSE, RecordType.REVISIT) or not speaks_http:
+        return None, record.block
+    head, body = split_response(record.block)
+    http = parse_head(head)
+    return http, dechunk(body) if http.chunked else body
+
+
+_OUR_DIGEST = re.compile(r"sha1:[A-Z2-7]{32}")
+
+
+def _digests(record: Record, record_type: RecordType, body: bytes) -> tuple[str, str | None]:
+    """The payload digest, ours where the body is at hand; and the one stated, where rows need that one too.
+
+    Other tools use other algorithms, or count the chunk framing in (wget). Their revisits name their digest.
+    """
+    stated = normal_digest(record.get("warc-payload-digest"))
+    if record_type in (RecordType.RESPONSE, RecordType.RESOURCE):
+        digest = digest_of(body)
+        return digest, stated if stated and stated != digest else None
+    ours = record.version == "WARC/1.1" and record.get("warc-refers-to-target-uri") and _OUR_DIGEST.fullmatch(stated)
+    return stated, None if ours or not stated else stated
 
 
 def check_member(member: Member) -> list[str]:

@@ -57,6 +57,8 @@ def _settings(*, contact: str, operator: str) -> str:
         f"operator = {json.dumps(operator, ensure_ascii=False)}  # who runs this; goes into every WARC\n"
         f"contact = {json.dumps(contact, ensure_ascii=False)}  # mail or page for a site's owner; in the User-Agent\n"
         "warc_size = 1_000_000_000  # bytes at which a WARC is closed and the next one begun\n"
+        "warc_age = 86_400  # seconds after which it is, too\n"
+        "spool_size = 1_048_576  # bytes of a body beyond which it waits on disk, not in memory\n"
         "\n"
         "# [schedule.nightly]  # `muragat schedule run` starts it\n"
         '# site = "NAME"\n'

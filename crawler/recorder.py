@@ -1,4 +1,4 @@
-"""Every exchange into a WARC: one open file per crawl process, rolled at a size, `.open` until it is closed.
+"""Every exchange into a WARC: one open file per crawl process, rolled at a size or age, `.open` until it is closed.
 
 A body that is already held becomes a revisit, across URLs and across crawls: `payloads` in frontier.db says where each
 digest lies. A write that fails stops the crawl: it is raised, and kept in `failure` for whoever must stop.
@@ -11,23 +11,15 @@ import logging
 import socket
 import sqlite3
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from archive import manifest
 from archive.config import ArchiveDir
 from archive.errors import MuragatError, WarcWriteError
 from archive.model import Capture, Exchange, RecordType
-from archive.warc import (
-    Original,
-    WarcWriter,
-    dechunk,
-    digest_of,
-    parse_head,
-    parse_warc_date,
-    repair,
-    split_response,
-    warc_date,
-)
+from archive.spool import Spool
+from archive.warc import Answer, Original, WarcWriter, parse_warc_date, repair, warc_date
 from crawler.wire import is_private
 
 logger = logging.getLogger(__name__)
@@ -44,6 +36,8 @@ class Recorder:
         prefix: str,
         info: Mapping[str, str],
         roll_bytes: int,
+        roll_age: timedelta = timedelta(days=1),
+        spool_bytes: int = 1024 * 1024,
         allow_private: tuple[str, ...] = (),
     ) -> None:
         self._directory = directory
@@ -51,8 +45,12 @@ class Recorder:
         self._prefix = prefix
         self._info = info
         self._roll_bytes = roll_bytes
+        self._roll_age = roll_age
+        self.spool_bytes = spool_bytes  # what of an answer may lie in memory
         self._allow_private = frozenset(allow_private)
         self._writer: WarcWriter | None = None
+        self._opened_at = datetime.min.replace(tzinfo=UTC)
+        self._tls_noted: set[str] = set()  # host:port, in the open file
         self._serial = 0
         self._fresh: dict[str, tuple[str, str, str, bool]] = {}  # payloads not yet in frontier.db
         self._digests: dict[str, str] = {}  # URL → digest of the fetch that is being handled
@@ -76,12 +74,13 @@ class Recorder:
         self._refuse_after_failure()
         try:
             capture = self._write(exchange)
+            self._note_tls(exchange)
         except WarcWriteError as error:
             self.failure = error
             raise
         self.captures += 1
         self.revisits += capture.record_type is RecordType.REVISIT
-        self.bytes_received += len(exchange.response)
+        self.bytes_received += exchange.received_bytes
         self._digests[exchange.url] = capture.payload_digest
 
     def keep_failure(self, url: str, *, at: datetime, error: str) -> None:
@@ -93,6 +92,19 @@ class Recorder:
             self.failure = wrong
             raise
         self._dirty = True
+
+    def spool(self) -> Spool:
+        """A file for a body too large for memory: beside the WARCs, where there is room for it. Raises OSError."""
+        return Spool(self._directory.root)
+
+    def cannot_spool(self, url: str, error: OSError) -> MuragatError:
+        """The disk refused a body: nothing more is kept, and the crawl stops."""
+        if self.failure is None:
+            self.failure = MuragatError(
+                f"{url}: its body cannot be written to {self._directory.root}: {error.strerror};"
+                " make room, then crawl again"
+            )
+        return self.failure
 
     # ------------------------------------------------------------ what the crawl calls
 
@@ -129,6 +141,15 @@ class Recorder:
 
     def repair_leftovers(self) -> list[str]:
         """Close what a crawl that died left open, cut to its last whole record; what was done, a line a file."""
+        try:
+            return self._repair_leftovers()
+        except OSError as error:
+            raise MuragatError(
+                f"{self._directory.root}: the WARC of a crawl that died cannot be closed: {error.strerror};"
+                " make room, then crawl again"
+            ) from error
+
+    def _repair_leftovers(self) -> list[str]:
         done = []
         # The whole form of a name: the series of a site `a` is not that of a site `a-b`, which may be running.
         series = f"{glob.escape(self._prefix)}-{'[0-9]' * 14}-{'[0-9]' * 5}-*.warc.gz"
@@ -155,19 +176,26 @@ class Recorder:
     # ------------------------------------------------------------ the file
 
     def _write(self, exchange: Exchange) -> Capture:
-        head, body = split_response(exchange.response)
-        http = parse_head(head)
-        digest = digest_of(dechunk(body) if http.chunked else body)
-        original = None
+        answer = Answer.of(exchange)
+        digest, original = answer.payload_digest, None
         # Only whole 200s are referred to, and refer: what replays must be what was sent.
-        whole = http.status == 200 and bool(body) and exchange.truncated is None
+        whole = answer.http.status == 200 and answer.has_body and exchange.truncated is None
         if whole:
             original = self._held(digest)
-        capture = self._open().write_exchange(exchange, original=original)
+        capture = self._open().write_exchange(exchange, original=original, answer=answer)
         self._dirty = True
         if whole and original is None:
-            self._fresh[digest] = (digest, exchange.url, warc_date(exchange.captured_at), http.chunked)
+            self._fresh[digest] = (digest, exchange.url, warc_date(exchange.captured_at), answer.http.chunked)
         return capture
+
+    def _note_tls(self, exchange: Exchange) -> None:
+        """Once per host and file: each file can be judged alone."""
+        if exchange.tls is None or self._writer is None:
+            return
+        host = urlsplit(exchange.url).netloc.rpartition("@")[2]
+        if host not in self._tls_noted:
+            self._tls_noted.add(host)
+            self._writer.write_tls(host, exchange.tls, at=exchange.captured_at, ip_address=exchange.ip_address)
 
     def _held(self, digest: str) -> Original | None:
         row = (
@@ -179,10 +207,10 @@ class Recorder:
         return Original(row[1], parse_warc_date(row[2]), bool(row[3])) if row else None
 
     def _open(self) -> WarcWriter:
-        if self._writer and self._writer.size >= self._roll_bytes:
+        now = datetime.now(UTC)
+        if self._writer and (self._writer.size >= self._roll_bytes or now - self._opened_at >= self._roll_age):
             self._close_file()
         if self._writer is None:
-            now = datetime.now(UTC)
             self._directory.warcs.mkdir(exist_ok=True)
             host = socket.gethostname().partition(".")[0] or "localhost"
             while True:
@@ -191,6 +219,8 @@ class Recorder:
                 if not any((self._directory.warcs / taken).exists() for taken in (name, f"{name}.open")):
                     break
             self._writer = WarcWriter(self._directory.warcs / name, info=self._info, now=now)
+            self._opened_at = now
+            self._tls_noted.clear()
             self.warcs.append(name)
             logger.info("WARC opened: %s", name)
         return self._writer

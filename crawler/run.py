@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from crawler.links import Scope
 from crawler.recorder import Recorder
 
 PRODUCT = "muragat"
+TIMESYNC = Path("/run/systemd/timesync/synchronized")  # touched at each synchronisation (systemd-timesyncd.service(8))
 
 
 def user_agent(config: Config) -> str:
@@ -69,6 +70,8 @@ class CrawlRun:
             prefix=self.site.name,
             info=self._warcinfo(),
             roll_bytes=self.config.warc_size,
+            roll_age=timedelta(seconds=self.config.warc_age),
+            spool_bytes=self.config.spool_size,
             allow_private=self.site.crawl.allow_private,
         )
         self.notes += self.recorder.repair_leftovers()
@@ -123,7 +126,17 @@ class CrawlRun:
             "http-header-user-agent": self.user_agent,
             "robots": "obey (RFC 9309)",
             "settings": f"sha256:{settings}",
+            "clock": _clock(),
         }
+
+
+def _clock() -> str:
+    """What is known of the clock that dates every record."""
+    try:
+        synchronised_at = datetime.fromtimestamp(TIMESYNC.stat().st_mtime, UTC)
+    except OSError:
+        return "system clock; whether it is synchronised is not known"
+    return f"system clock; synchronised by systemd-timesyncd, last at {warc_date(synchronised_at)}"
 
 
 def check(report: Report) -> None:

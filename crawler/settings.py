@@ -53,8 +53,9 @@ DEFAULT_REQUEST_HEADERS = {
     "Accept-Encoding": "gzip, deflate",
 }
 
-DOWNLOAD_TIMEOUT = 60
-DOWNLOAD_MAXSIZE = 256 * 1024 * 1024  # kept as truncated beyond it; a body lies in memory until it is written
+# What a body may inflate to before its links are read (crawler/links.py looks at 8 MiB of it, a sitemap may have 50).
+# What may cross the wire, and how long it may take, is the profile's `max_bytes` and `timeout`.
+DOWNLOAD_MAXSIZE = 64 * 1024 * 1024
 DOWNLOAD_WARNSIZE = 0
 
 # Scrapy makes a hundred asyncio tasks for every response otherwise: 1.5 times the pages a second (design: speed).

@@ -7,8 +7,10 @@ This handler is Scrapy's own, with three small subclasses of what it is made of:
     _TappedAgent                   sends the request with headers that carry the tap (they survive Twisted's copying)
     _TappedProtocol                tells the tap what is written, and what is received before anything parses it
 
-TLS lies below the protocol, so HTTPS is heard as plain HTTP. The names used are private to Scrapy and Twisted:
-`tests/test_wire.py` is the contract that fails when they change, and Scrapy is pinned to one minor version.
+A large body goes to a file while it arrives and is not handed on, so that neither we nor Scrapy hold it; how many bytes
+and seconds one answer may take is bounded, whatever its framing says. TLS lies below the protocol, so HTTPS is heard as
+plain HTTP. The names used are private to Scrapy and Twisted: `tests/test_wire.py` is the contract that fails when they
+change, and Scrapy is pinned to one minor version.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import re
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -26,24 +29,37 @@ from scrapy.core.downloader.handlers.http11 import (
     HTTP11DownloadHandler,
     _LenientHTTP11ClientFactory,
     _LenientHTTP11ClientProtocol,
+    _ResultT,
     _ScrapyAgent,
 )
 from scrapy.exceptions import DownloadCancelledError, DownloadTimeoutError
 from scrapy.utils._download_handlers import wrap_twisted_exceptions
 from scrapy.utils.defer import maybe_deferred_to_future
+from twisted.internet.ssl import Certificate
+from twisted.web._newclient import BODY
 from twisted.web.http_headers import Headers
 from zope.interface import directlyProvides, providedBy
 
-from archive.model import Exchange
+from archive.errors import MuragatError
+from archive.model import DECODED_LIMIT_BYTES, Exchange, Tls
+from archive.spool import Spool
+from archive.warc import split_response
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from scrapy.http import Request, Response
     from twisted.internet.defer import Deferred
     from twisted.web.client import Agent
+    from twisted.web.client import Response as TwistedResponse
     from twisted.web.iweb import IBodyProducer, IResponse
 
 logger = logging.getLogger(__name__)
+
+MAX_HEAD_BYTES = 256 * 1024  # of a head with the interim answers before it: as Chrome
+_MAX_LINE_BYTES = 1024 * 1024  # of the parser; beyond the bound above and one segment, so that ours speaks first
+# What of a large body is handed on for its links; a sitemap may have 50 MB (sitemaps.org).
+_HANDED_ON_BYTES = DECODED_LIMIT_BYTES
+_HAS_LINKS = re.compile(rb"html|xml|css|^text/|gzip|json|^$")
 
 
 class ForbiddenAddressError(Exception):
@@ -66,21 +82,38 @@ class ExchangeSink(Protocol):
     def may_connect(self, host: str, port: int) -> bool:
         """Whether a request may be sent to this address."""
 
+    @property
+    def spool_bytes(self) -> int:
+        """What of an answer may lie in memory."""
+
+    def spool(self) -> Spool:
+        """Where a larger body goes. Raises OSError."""
+
+    def cannot_spool(self, url: str, error: OSError) -> MuragatError:
+        """The disk refused a body: nothing more is kept, and the crawl stops."""
+
 
 class Tap:
     """What one request sent and received so far."""
 
-    def __init__(self, sink: ExchangeSink) -> None:
+    def __init__(self, sink: ExchangeSink, url: str, *, max_bytes: int) -> None:
+        self.url = url
         self._sink = sink
+        self._max_bytes = max_bytes
         self.peer: str | None = None
+        self.tls: Tls | None = None
+        self.body: Spool | None = None
         self.begin()
 
     def begin(self) -> None:
         """Start over: Twisted silently sends a request again when a kept-alive connection turns out dead."""
+        self.close()
         self.sent: list[bytes] = []
-        self.received: list[bytes] = []
+        self.received: list[bytes] = []  # of a large answer, the head alone
+        self.size = 0
         self.at = datetime.now(UTC)
         self.finished = False
+        self.stopped: Exception | None = None  # why no more is wanted
 
     def refuse_by_name(self, url: str) -> None:
         """Raises before a connection is made to an address that the URL itself spells and that is not allowed."""
@@ -98,9 +131,44 @@ class Tap:
                 f"{host}:{port} is a private address; `allow_private` in the site's profile names those that are meant"
             )
 
+    def hear(self, data: bytes, *, in_body: bool) -> None:
+        """Keep what came, unless it is too much; `in_body`: the head was complete before it came."""
+        if not in_body and self.size >= MAX_HEAD_BYTES:
+            self.stopped = DownloadCancelledError(f"a head of more than {MAX_HEAD_BYTES} bytes")
+            return
+        if self.size + len(data) > self._max_bytes:
+            self.stopped = DownloadCancelledError(f"more than {self._max_bytes} bytes (crawl.max_bytes)")
+            data = data[: self._max_bytes - self.size]
+        self.size += len(data)
+        try:
+            if self.body is None and in_body and self.size > self._sink.spool_bytes:
+                self._begin_spool()
+            if self.body is None:
+                self.received.append(data)
+            else:
+                self.body.write(data)
+        except OSError as error:
+            self.stopped = self._sink.cannot_spool(self.url, error)
+
+    def _begin_spool(self) -> None:
+        head, body = split_response(final_response(b"".join(self.received)))
+        self.body = self._sink.spool()
+        self.received = [head]
+        self.body.write(body)
+
+    def close(self) -> None:
+        """Give back what was spooled."""
+        if self.body is not None:
+            self.body.close()
+            self.body = None
+
     def finish(self, surplus: int) -> None:
         """The response is complete; `surplus` bytes of what was received last lie behind its end."""
         self.finished = True
+        self.size -= surplus
+        if self.body is not None:
+            self.body.cut(surplus)
+            return
         while surplus and self.received:
             last = self.received.pop()
             if len(last) > surplus:
@@ -117,16 +185,16 @@ class WireHandler(HTTP11DownloadHandler):
 
     async def download_request(self, request: Request) -> Response:
         """Fetch; the exchange is in the WARC before the response is anybody's."""
-        sink: ExchangeSink = self._crawler.spider.run.recorder  # type: ignore[union-attr]
-        tap = Tap(sink)
+        run = self._crawler.spider.run  # type: ignore[union-attr]
+        sink: ExchangeSink = run.recorder
+        max_bytes: int = run.site.crawl.max_bytes
+        request.meta["download_timeout"] = run.site.crawl.timeout
+        tap = Tap(sink, request.url.partition("#")[0], max_bytes=max_bytes)
         truncated: str | None = None
         failure: BaseException | None = None
         try:
             tap.refuse_by_name(request.url)
-            with wrap_twisted_exceptions():
-                response: Response = await maybe_deferred_to_future(self._agent(tap).download_request(request))
-            if not (tap.sent and tap.received):
-                raise UnheardError("a response came whose bytes were not heard; is this the Scrapy that is pinned?")
+            response = await self._fetch(request, tap, max_bytes=max_bytes)
             if not tap.finished:
                 truncated = _why_cut(response.flags)
         except BaseException as error:
@@ -135,28 +203,53 @@ class WireHandler(HTTP11DownloadHandler):
             raise
         finally:
             tap.finished = True
-            url = request.url.partition("#")[0]
-            if answer := final_response(b"".join(tap.received)):
-                exchange = Exchange(
-                    url=url,
-                    request=b"".join(tap.sent),
-                    response=answer,
-                    captured_at=tap.at,
-                    ip_address=tap.peer,
-                    truncated=truncated,
-                )
-                sink.keep(exchange)
-            elif failure is not None and not isinstance(failure, GeneratorExit):
-                sink.keep_failure(url, at=tap.at, error=_describe(failure))
+            try:
+                self._tell(sink, tap, truncated=truncated, failure=failure)
+            finally:
+                tap.close()
         return response
 
-    def _agent(self, tap: Tap) -> _TappedAgent:
+    async def _fetch(self, request: Request, tap: Tap, *, max_bytes: int) -> Response:
+        try:
+            with wrap_twisted_exceptions():
+                response: Response = await maybe_deferred_to_future(
+                    self._agent(tap, max_bytes=max_bytes).download_request(request)
+                )
+        except Exception as error:
+            if tap.stopped is not None:
+                raise tap.stopped from error
+            raise
+        if tap.stopped is not None:
+            raise tap.stopped
+        if not (tap.sent and tap.size):
+            raise UnheardError("a response came whose bytes were not heard; is this the Scrapy that is pinned?")
+        return response
+
+    def _tell(self, sink: ExchangeSink, tap: Tap, *, truncated: str | None, failure: BaseException | None) -> None:
+        heard = b"".join(tap.received)
+        if answer := heard if tap.body is not None else final_response(heard):
+            exchange = Exchange(
+                url=tap.url,
+                request=b"".join(tap.sent),
+                response=answer,
+                captured_at=tap.at,
+                ip_address=tap.peer,
+                truncated=truncated,
+                body=tap.body,
+                tls=tap.tls,
+            )
+            sink.keep(exchange)
+        elif failure is not None and not isinstance(failure, GeneratorExit):
+            sink.keep_failure(tap.url, at=tap.at, error=_describe(failure))
+
+    def _agent(self, tap: Tap, *, max_bytes: int) -> _TappedAgent:
         return _TappedAgent(
             tap=tap,
+            spool_bytes=self._crawler.spider.run.recorder.spool_bytes,  # type: ignore[union-attr]
             contextFactory=self._contextFactory,
             bindAddress=self._bind_address,
             pool=self._pool,
-            maxsize=self._default_maxsize,
+            maxsize=max_bytes,
             warnsize=self._default_warnsize,
             fail_on_dataloss=self._fail_on_dataloss,
             crawler=self._crawler,
@@ -187,12 +280,15 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 def final_response(received: bytes) -> bytes:
     """What was received less the interim 1xx answers before it (RFC 9110 §15.2)."""
-    while received[:7] == b"HTTP/1." and received[9:10] == b"1":
-        end = _HEAD_END.search(received)
+    position = 0
+    while received[position : position + 7] == b"HTTP/1." and received[position + 9 : position + 10] == b"1":
+        end = _HEAD_END.search(received, position)
         if end is None:
             return b""
-        received = received[end.end() :]
-    return received
+        position = end.end()
+    if position and b"HTTP/1.".startswith(received[position : position + 7]) and len(received) < position + 10:
+        return b""  # broken off before it could be told from one more interim answer
+    return received[position:]
 
 
 def is_private(host: str) -> bool:
@@ -225,9 +321,22 @@ class _TapHeaders(Headers):
 
 
 class _TappedAgent(_ScrapyAgent):
-    def __init__(self, *, tap: Tap, **settings: Any) -> None:
+    def __init__(self, *, tap: Tap, spool_bytes: int, **settings: Any) -> None:
         super().__init__(**settings)
         self._tap = tap
+        self._spool_bytes = spool_bytes
+
+    def _cb_bodyready(self, txresponse: TwistedResponse, request: Request) -> _ResultT | Deferred[_ResultT]:
+        deliver = txresponse.deliverBody
+
+        def deliver_in_bounds(reader: Any) -> None:
+            kind = (txresponse.headers.getRawHeaders(b"content-type") or [b""])[0].lower()
+            has_links = _HAS_LINKS.search(kind) or urlsplit(request.url).path.endswith((".xml", ".gz"))
+            reader._bodybuf = _Bounded(_HANDED_ON_BYTES if has_links else self._spool_bytes, keep_start=bool(has_links))
+            deliver(reader)  # type: ignore[no-untyped-call]
+
+        txresponse.deliverBody = deliver_in_bounds  # type: ignore[method-assign]
+        return super()._cb_bodyready(txresponse, request)
 
     def _get_agent(self, request: Request, timeout: float) -> Agent:
         agent = super()._get_agent(request, timeout)
@@ -249,6 +358,8 @@ class _TappedAgent(_ScrapyAgent):
 
 class _TappedProtocol(_LenientHTTP11ClientProtocol):
     _tap: Tap | None = None
+    _tls: Tls | None = None  # of this connection
+    _tls_read = False
     transport: Any
 
     def request(self, request: Any) -> Deferred[IResponse]:
@@ -266,20 +377,69 @@ class _TappedProtocol(_LenientHTTP11ClientProtocol):
         transport = self.transport
         self.transport = _WriteTap(transport, tap)
         try:
-            return super().request(request)
+            answer = super().request(request)
         finally:
             self.transport = transport
+        if self._parser is not None:
+            self._parser.MAX_LENGTH = _MAX_LINE_BYTES
+        return answer
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802
-        if self._tap is not None and not self._tap.finished:
-            self._tap.received.append(data)
+        tap = self._tap
+        if tap is not None and not tap.finished:
+            if not self._tls_read:  # before the first byte came the handshake was not over
+                self._tls_read, self._tls = True, _describe_tls(self.transport)
+            tap.tls = self._tls
+            tap.hear(data, in_body=self._parser is not None and self._parser.state == BODY)
+            if tap.stopped is not None:
+                tap.finished = True
+                self.transport.abortConnection()
+                return
         super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def _finishResponse(self, rest: bytes) -> None:  # noqa: N802
         if self._tap is not None:
             self._tap.finish(len(rest))
             self._tap = None
+        if rest and self._currentRequest is not None:
+            # More came than the head announced: the next answer on this connection could be anybody's.
+            self._currentRequest.persistent = False
         super()._finishResponse(rest)
+
+
+class _Bounded(BytesIO):
+    """What Scrapy is handed of a body: all up to a bound; beyond it, its start where links may be in it, or nothing."""
+
+    def __init__(self, bound: int, *, keep_start: bool) -> None:
+        super().__init__()
+        self._room = bound
+        self._keep_start = keep_start
+
+    def write(self, data: Any) -> int:
+        if self._room >= len(data):
+            self._room -= len(data)
+            super().write(data)
+        elif self._keep_start:
+            super().write(data[: self._room])
+            self._room = 0
+        else:
+            self._room = -1
+            self.seek(0)
+            self.truncate()
+        return len(data)
+
+
+def _describe_tls(transport: Any) -> Tls | None:
+    """How a connection is secured, once its handshake is over; None: it is not."""
+    connection = transport.getHandle()  # pyOpenSSL's Connection, or a socket
+    if not hasattr(connection, "get_peer_cert_chain"):
+        return None
+    chain = connection.get_peer_cert_chain() or ()
+    return Tls(
+        version=connection.get_protocol_version_name(),
+        cipher=connection.get_cipher_name() or "",
+        certificates=tuple(Certificate(one).dump() for one in chain),  # type: ignore[no-untyped-call]
+    )
 
 
 class _TappedFactory(_LenientHTTP11ClientFactory):
