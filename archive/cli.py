@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sqlite3
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
@@ -21,6 +25,9 @@ from archive import query as ask
 from archive.config import ArchiveDir
 from archive.errors import MuragatError, QueryError
 from archive.schema import connect_readonly
+
+if TYPE_CHECKING:
+    from archive.verify import Report
 
 archive_option = click.option(
     "--archive", "archive_dir", metavar="DIR", help="The archive [default: $MURAGAT_ARCHIVE, else the nearest]."
@@ -33,6 +40,7 @@ def commands() -> None:
     """Commands that need no network."""
 
 
+_KEY = click.Path(dir_okay=False, path_type=Path)
 _UNREAD_HINT = "`muragat query \"SELECT url, reason FROM captures WHERE reason LIKE 'extraction failed%'\"` names them"
 
 
@@ -326,7 +334,7 @@ def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> Non
         click.echo(ask.links(captures, replay="http://127.0.0.1:8002/web/"), nl=False)
     else:
         for c in captures:
-            what = str(c.status) if c.status else "no answer"
+            what = str(c.status) if c.status else "as before" if c.record_type == "revisit" else "no answer"
             note = f"  {c.error}" if c.error else f"  → {c.location}" if c.location else ""
             click.echo(f"{c.captured_at:%Y-%m-%d %H:%M:%SZ}  {what:9}  {c.record_type:8}  {c.content_type}{note}")
 
@@ -388,28 +396,102 @@ def status(archive_dir: str | None, as_json: bool) -> None:
         )
 
 
+class Head(click.ParamType[str]):
+    """The hash of a line of manifest.jsonl."""
+
+    name = "hash"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """64 hexadecimal digits: a part of them would prove less."""
+        text = str(value).strip().lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", text):
+            self.fail(f"{value!r} is not a head: 64 hexadecimal digits, as `muragat verify` prints them", param, ctx)
+        return text
+
+
 @commands.command()
 @archive_option
+@click.option("--head", type=Head(), help="Prove everything up to this head, which you noted elsewhere.")
+@click.option("--key", metavar="PUBLICKEY", type=_KEY, help="Check the signatures made with --sign.")
+@click.option("--sign", "sign_with", metavar="KEYFILE", type=_KEY, help="Then sign the chain's head.")
+@click.option("--new-key", metavar="PATH", type=_KEY, help="Only make a key pair: PATH and PATH.pub.")
+@click.option("--repair", is_flag=True, help="First close what crawls that died left open, at the last whole record.")
 @json_option
-def verify(archive_dir: str | None, as_json: bool) -> None:
-    """Check every record's digests, the chain of files, and rows against records."""
-    from archive.verify import verify as check
+def verify(
+    archive_dir: str | None,
+    head: str | None,
+    key: Path | None,
+    sign_with: Path | None,
+    new_key: Path | None,
+    repair: bool,
+    as_json: bool,
+) -> None:
+    """Check every byte of every record, the chain of files, and rows against records."""
+    from archive import verify as check
 
-    report = check(ArchiveDir.find(archive_dir))
+    if new_key:
+        made = check.new_key(new_key)
+        click.echo(f"{new_key} signs: keep it elsewhere. {new_key}.pub checks: give it away. Fingerprint {made}")
+        return
+    directory = ArchiveDir.find(archive_dir)
+    if repair:
+        for line in check.repair_open(directory):
+            click.echo(line, err=True)
+    report = check.verify(directory, head=head, key=key, progress=_verify_progress())
     if as_json:
-        print_json(fields(report))
+        print_json({**fields(report), "findings": [fields(finding) for finding in report.findings]})
     else:
-        for finding in report.findings:
-            click.secho(finding, fg="red")
-        click.echo(
-            f"{_count(report.warcs, 'WARC')}, {report.records} records, {report.bytes / 1e6:.1f} MB,"
-            f" {report.rows} rows: "
-            + (click.style("all whole", fg="green") if not report.findings else _count(len(report.findings), "finding"))
-        )
-        if report.head:
-            click.echo(f"chain of {_count(report.links, 'closed file')}, head {report.head}")
+        print_verified(report)
+    if sign_with:
+        signed = check.sign(directory, sign_with, at=datetime.now(UTC))
+        click.echo(f"signed the head {signed.head} as {signed.key}", err=True)
     if report.findings:
         raise MuragatError(f"{_count(len(report.findings), 'finding')}; what is damaged can only come back from a copy")
+
+
+def print_verified(report: Report) -> None:
+    """Every finding, then what was checked."""
+    for finding in report.findings:
+        click.secho(str(finding), fg="red")
+    for note in report.notes:
+        click.echo(f"note: {note}")
+    whole = click.style("all whole", fg="green")
+    click.echo(
+        f"{_count(report.warcs, 'WARC')}, {_count(report.records, 'record')}, {report.bytes / 1e6:.1f} MB,"
+        f" {_count(report.rows, 'row')}: {_count(len(report.findings), 'finding') if report.findings else whole}"
+    )
+    if report.in_flight:
+        click.echo(f"{_count(report.in_flight, 'record')} not indexed yet")
+    if report.unchecked:
+        click.echo(f"{_count(report.unchecked, 'digest')} of a kind that is not checked")
+    if any(report.conventions.values()):
+        seen = ", ".join(f"{count} {how}" for how, count in report.conventions.items() if count)
+        click.echo(f"payload digests of chunked bodies: {seen}")
+    if report.head:
+        click.echo(f"chain of {_count(report.links, 'closed file')}, head {report.head}")
+    if report.newer is not None:
+        click.echo(f"the head you noted is in it; {_count(report.newer, 'line')} newer")
+    if report.signed:
+        click.echo(report.signed)
+
+
+def _verify_progress() -> Callable[[int, int], None] | None:
+    """How far the reading is, on a terminal only, four times a second."""
+    if not sys.stderr.isatty():
+        return None
+    began = told = time.monotonic()
+
+    def tell(done: int, size: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= 0.25 or done >= size:
+            told = now
+            rate = done / 1e6 / max(now - began, 0.001)
+            click.echo(f"\r{done / 1e6:.0f} of {size / 1e6:.0f} MB, {rate:.0f} MB/s\x1b[K", nl=False, err=True)
+            if done >= size:
+                click.echo("\r\x1b[K", nl=False, err=True)
+
+    return tell
 
 
 @commands.command()
@@ -424,6 +506,35 @@ def replay(archive_dir: str | None, port: int, host: str) -> None:
         click.echo(f"replay at {server.url} (Ctrl-C ends it)", err=True)
         with suppress(KeyboardInterrupt):
             server.wait()
+
+
+@commands.command("import")
+@archive_option
+@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
+@click.option("--link", is_flag=True, help="Keep a link to each file instead of a copy: it must stay where it is.")
+@json_option
+def import_(archive_dir: str | None, files: tuple[Path, ...], link: bool, as_json: bool) -> None:
+    """Take WARCs, WACZs and ARCs made by others into this archive."""
+    from archive.importing import import_files, refusal
+
+    report = import_files(ArchiveDir.find(archive_dir), files, now=datetime.now(UTC), link=link)
+    if as_json:
+        print_json({"files": [fields(one) for one in report.files], "strangers": report.strangers, "ok": report.ok})
+    for one in report.files:
+        for line in one.damaged:
+            click.secho(f"damaged: {line}", fg="red", err=True)
+        if one.already and not as_json:
+            click.echo(f"{one.source}: already here as {one.already}; nothing done")
+        elif one.kept_as and not as_json:
+            held = ", ".join(f"{count} {kind}" for kind, count in sorted(one.records.items()))
+            apart = "" if one.read_from == [one.kept_as] else f", read from {', '.join(one.read_from)}"
+            click.echo(f"{one.source}: {one.container}, kept as {one.kept_as}{apart}")
+            click.echo(f"  {held}: {_count(one.captures, 'capture')}")
+    if report.strangers:
+        hosts = ", ".join(f"{host} ({count})" for host, count in list(report.strangers.items())[:10])
+        click.echo(f"hosts without a profile, their dates read as UTC: {hosts}", err=True)
+    if wrong := refusal(report):
+        raise wrong
 
 
 # ---------------------------------------------------------------- printing

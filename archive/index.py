@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -119,11 +119,12 @@ def follow(directory: ArchiveDir, parent: IO[bytes]) -> IndexReport:
     """
     total = IndexReport()
     with _lock(directory):
-        open_ended = True
+        open_ended, first = True, True
         while open_ended:
             readable, _, _ = select.select([parent], [], [], FOLLOW_SECONDS)
             open_ended = not readable or bool(os.read(parent.fileno(), 1))
-            report = _index(directory, directory.db)
+            report = _index(directory, directory.db, settle=first)
+            first = False
             total.captures += report.captures
             total.articles += report.articles
             total.damaged += [line for line in report.damaged if line not in total.damaged]
@@ -148,7 +149,7 @@ def _lock(directory: ArchiveDir) -> Iterator[None]:
         yield
 
 
-def _index(directory: ArchiveDir, database: Path) -> IndexReport:
+def _index(directory: ArchiveDir, database: Path, *, settle: bool = True) -> IndexReport:
     report = IndexReport()
     rules = Rules(directory.all_sites())
     db = connect(database)
@@ -163,6 +164,8 @@ def _index(directory: ArchiveDir, database: Path) -> IndexReport:
             except WarcError as error:
                 report.damaged.append(str(error))
                 logger.warning("%s", error)
+        if settle or report.captures:
+            _settle_digests(db)
         _resolve_waiting(db, directory, rules, report)
         _note_closed(db, directory)
         report.warcs = len(names)
@@ -253,9 +256,10 @@ def _extract(payload: Payload, capture: Capture, rules: Rules) -> Extracted:
 
 
 def _add_crawl(db: Database, warc: str, note: CrawlNote) -> None:
-    if not note.crawl:
-        return
     fields = note.fields
+    # Other tools fill isPartOf too, but know no `site`: what they call a crawl is no row of ours.
+    if not note.crawl or not (note.ended or "site" in fields):
+        return
     db.execute("INSERT OR IGNORE INTO crawls (name) VALUES (?)", [note.crawl])
     if note.ended:
         counts = [_number(fields.get(name)) for name in ("offered", "fetched", "failed", "skipped", "waiting")]
@@ -289,8 +293,8 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
     version = _add_version(db, capture, article, site) if article else None
     db.execute(
         "INSERT OR REPLACE INTO captures (warc, offset, length, urlkey, url, site, captured_at, status, content_type,"
-        " payload_digest, record_type, refers_to_url, refers_to_at, location, error, kind, reason, version, rules)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " payload_digest, record_type, refers_to_url, refers_to_at, location, error, kind, reason, version, rules,"
+        " stated_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             capture.warc,
             capture.offset,
@@ -311,6 +315,7 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
             extracted.reason if extracted else None,
             version,
             rules.digest(site),
+            capture.stated_digest,
         ],
     )
     for number, finding in enumerate(extracted.findings if extracted else ()):
@@ -389,25 +394,63 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+# The payload digest that a revisit of another tool means by the one it states: that one, where a payload has it; that
+# of a record which states the same (sha256:…, or with the chunk framing counted in); that of the record it refers to.
+_MEANT = """
+SELECT r.warc, r.offset, r.urlkey, coalesce(
+    (SELECT o.payload_digest FROM captures o
+     WHERE o.payload_digest = r.stated_digest AND o.record_type IN ('response', 'resource') LIMIT 1),
+    (SELECT min(o.payload_digest) FROM captures o
+     WHERE o.stated_digest = r.stated_digest AND o.record_type IN ('response', 'resource')),
+    (SELECT min(o.payload_digest) FROM captures o
+     WHERE o.urlkey = surt(r.refers_to_url) AND o.captured_at = r.refers_to_at AND o.url = r.refers_to_url
+     AND o.record_type IN ('response', 'resource')),
+    r.stated_digest) AS meant
+FROM captures r WHERE r.stated_digest IS NOT NULL AND r.record_type = 'revisit' AND meant <> r.payload_digest
+"""
+
+
+def _settle_digests(db: Database) -> None:
+    """Give the revisits of other tools the digest under which we know their payload."""
+    db.conn.create_function("surt", 1, lambda url: urlkey(url) if url else None, deterministic=True)
+    changed = db.execute(_MEANT).fetchall()
+    for start in range(0, len(changed), BATCH):
+        batch = changed[start : start + BATCH]
+        with immediate(db):
+            for warc, offset, _, meant in batch:
+                # What was read of another payload is forgotten; `_resolve_waiting` reads the right one.
+                db.execute("DELETE FROM spam WHERE warc = ? AND offset = ?", [warc, offset])
+                db.execute(
+                    "UPDATE captures SET payload_digest = ?, kind = NULL, reason = NULL, version = NULL"
+                    " WHERE warc = ? AND offset = ?",
+                    [meant, warc, offset],
+                )
+            _derive(db, {key for _, _, key, _ in batch})
+
+
 def _resolve_waiting(db: Database, directory: ArchiveDir, rules: Rules, report: IndexReport) -> None:
     """Read the revisits whose payload is held by a capture that is a row by now."""
     # Of several captures that hold the payload, the earliest: min() decides which row the bare columns come from.
+    # A revisit without HTTP head has no status: that of the capture that holds its payload counts.
     waiting = db.execute(
         "SELECT r.warc, r.offset, o.warc, o.offset, min(o.captured_at || o.warc || printf('%020d', o.offset))"
-        " FROM captures r JOIN captures o ON o.payload_digest = r.payload_digest AND o.record_type = 'response'"
-        " WHERE r.record_type = 'revisit' AND r.status = 200 AND r.kind IS NULL AND r.content_type LIKE '%html%'"
+        " FROM captures r JOIN captures o ON o.payload_digest = r.payload_digest"
+        " AND o.record_type IN ('response', 'resource')"
+        " WHERE r.record_type = 'revisit' AND r.kind IS NULL AND (r.status = 200 AND r.content_type LIKE '%html%'"
+        " OR r.status IS NULL AND o.status = 200 AND o.content_type LIKE '%html%')"
         " GROUP BY r.warc, r.offset"
     ).fetchall()
     for start in range(0, len(waiting), BATCH):
         read = list[tuple[Capture, Extracted]]()
         for warc, offset, held_in, held_at, _ in waiting[start : start + BATCH]:
-            capture = load_capture(db, warc, offset)
+            capture, holder = load_capture(db, warc, offset), load_capture(db, held_in, held_at)
             try:
-                payload = read_payload(directory.warcs, load_capture(db, held_in, held_at))
+                payload = read_payload(directory.warcs, holder)
             except WarcError as error:
                 report.damaged.append(str(error))
                 continue
-            read.append((capture, _extract(payload, capture, rules)))
+            seen = capture if capture.status else replace(capture, status=holder.status)
+            read.append((capture, _extract(payload, seen, rules)))
         with immediate(db):
             _derive(db, {key for capture, extracted in read for key in _add_facts(db, capture, extracted, rules)})
         report.articles += sum(1 for _, extracted in read if extracted.article)
@@ -566,7 +609,12 @@ def main() -> int:
     """`python -m archive.index ROOT`: follow the crawl whose pipe is our standard input."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.nice(19)
-    follow(ArchiveDir(Path(sys.argv[1])), sys.stdin.buffer)
+    directory = ArchiveDir(Path(sys.argv[1]))
+    try:
+        follow(directory, sys.stdin.buffer)
+    except (sqlite3.Error, OSError, MuragatError) as error:
+        print(f"{directory.db}: {error}; nothing is lost, `muragat index` goes on from the WARCs", file=sys.stderr)
+        return 1
     return 0
 
 

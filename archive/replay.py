@@ -142,7 +142,8 @@ def check_ready(directory: ArchiveDir) -> None:
 # What follows runs in the child.
 
 COLUMNS = (
-    "urlkey, captured_at, url, content_type, status, payload_digest, record_type, refers_to_url, length, offset, warc"
+    "urlkey, captured_at, url, content_type, status, payload_digest, record_type, refers_to_url, length, offset, warc,"
+    " stated_digest"
 )
 # A 304 has no body of its own and no browser asked for it; metadata records hold no page.
 _REPLAYABLE = "record_type <> 'metadata' AND status IS NOT 304"
@@ -195,7 +196,7 @@ class RowIndex:
             for row in _select(rows, params):
                 fields = cdx_fields(row, crowded=(row[0], row[1][:19]) == last)
                 last = (row[0], row[1][:19])
-                if row[6] == "revisit" and not row[7]:
+                if row[6] == "revisit" and (row[11] or not row[7]):
                     fields |= _original(rows, row)
                 cdx = CDXObject()
                 cdx.update(fields)
@@ -239,7 +240,7 @@ def iso_moment(digits: str) -> str:
 
 def cdx_fields(row: tuple[Any, ...], *, crowded: bool = False) -> dict[str, str]:
     """A row as pywb's CDX fields. A capture `crowded` by one of the same second carries its microseconds."""
-    urlkey, captured_at, url, content_type, status, digest, record_type, _, length, offset, warc = row
+    urlkey, captured_at, url, content_type, status, digest, record_type, _, length, offset, warc, _ = row
     digits = "".join(character for character in captured_at if character.isdigit())
     return {
         "urlkey": urlkey,
@@ -255,9 +256,13 @@ def cdx_fields(row: tuple[Any, ...], *, crowded: bool = False) -> dict[str, str]
 
 
 def _original(rows: sqlite3.Connection, row: tuple[Any, ...]) -> dict[str, str]:
-    """Where the payload of a revisit is that does not say what it refers to (wget's): the digest, best its URL's."""
+    """Where the payload of another tool's revisit is: by the digest, best of its own URL.
+
+    wget's revisits do not say what they refer to; others say it with a digest that pywb would compare with ours.
+    """
     found = rows.execute(
-        "SELECT content_type, length, offset, warc FROM captures WHERE payload_digest = ? AND record_type = 'response'"
+        "SELECT content_type, length, offset, warc FROM captures WHERE payload_digest = ?"
+        " AND record_type IN ('response', 'resource')"
         f" AND {_REPLAYABLE} ORDER BY urlkey <> ?, captured_at, warc, offset LIMIT 1",
         (row[5], row[0]),
     ).fetchone()
@@ -369,6 +374,10 @@ def guarded(app: App) -> App:
             if environ["PATH_INFO"] == f"/{COLLECTION}/cdx":
                 # pywb lets a browser keep it for a day; the calendar would not show what was captured since.
                 headers = [*((n, v) for n, v in headers if n.lower() != "cache-control"), ("Cache-Control", "no-cache")]
+            if status.startswith("200") and any(name.lower() == "memento-datetime" for name, _ in headers):
+                # What the head of a capture says, not what is sent: heads of other tools' revisits say 0, and of a
+                # capture that was cut off more than there is. Without it the bytes are sent as they are.
+                headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
             return start_response(status, [*headers, *_GUARD], *error)
 
         return app(environ, start)

@@ -20,7 +20,7 @@ from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
 from archive.warc import parse_warc_date
 
-SCHEMA_VERSION = 1  # PRAGMA user_version; raised with every migration
+SCHEMA_VERSION = 2  # PRAGMA user_version; raised with every migration
 
 # table → column → (SQL type and constraints, what it says)
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -66,6 +66,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "reason": ("TEXT", "why it is taken for that"),
         "version": ("INTEGER REFERENCES versions(id)", "the wording it shows"),
         "rules": ("TEXT", "digest of the rules it was read by"),
+        "stated_digest": ("TEXT", "of an import: its record's own digest, in another algorithm or with chunk framing"),
     },
     "versions": {
         "id": ("INTEGER PRIMARY KEY", "of (article, text_digest)"),
@@ -194,6 +195,14 @@ def m001_first(db: Database) -> None:
     db.execute("CREATE VIRTUAL TABLE search USING fts5(title, body, names, tokenize = 'unicode61')")
 
 
+@migrations()
+def m002_stated_digest(db: Database) -> None:
+    """The digests that imported records state. Rebuild to fill them for files that were imported before."""
+    if "stated_digest" not in db.table("captures").columns_dict:
+        db.execute("ALTER TABLE captures ADD COLUMN stated_digest TEXT")
+    db.execute("CREATE INDEX captures_stated ON captures (stated_digest) WHERE stated_digest IS NOT NULL")
+
+
 def connect(path: Path) -> Database:
     """archive.db for writing, made or migrated. Raises SchemaTooNewError for a newer one."""
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
@@ -215,19 +224,21 @@ def connect_readonly(path: Path) -> Database:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
     db = Database(connection)
     try:
-        _check_version(db, path)
+        if _check_version(db, path) < SCHEMA_VERSION:
+            raise MuragatError(f"{path} was made by an older muragat; `muragat index` brings it up to date")
     except sqlite3.DatabaseError as error:
         raise MuragatError(f"{path}: {error}; `muragat index --rebuild` makes it anew from the WARCs") from error
     return db
 
 
-def _check_version(db: Database, path: Path) -> None:
+def _check_version(db: Database, path: Path) -> int:
     found = int(db.execute("PRAGMA user_version").fetchone()[0])
     if found > SCHEMA_VERSION:
         raise SchemaTooNewError(
             f"{path} has schema {found}, this muragat knows up to {SCHEMA_VERSION}; install a newer muragat,"
             " or `muragat index --rebuild` with this one"
         )
+    return found
 
 
 @contextmanager
@@ -252,7 +263,7 @@ def load_capture(db: Database, warc: str, offset: int) -> Capture:
     """A row of `captures` as a Capture."""
     row = db.execute(
         "SELECT url, urlkey, captured_at, status, content_type, payload_digest, record_type, length, refers_to_url,"
-        " refers_to_at, location, error FROM captures WHERE warc = ? AND offset = ?",
+        " refers_to_at, location, error, stated_digest FROM captures WHERE warc = ? AND offset = ?",
         [warc, offset],
     ).fetchone()
     return Capture(
@@ -270,4 +281,5 @@ def load_capture(db: Database, warc: str, offset: int) -> Capture:
         refers_to_at=parse_warc_date(row[9]) if row[9] else None,
         location=row[10],
         error=row[11],
+        stated_digest=row[12],
     )

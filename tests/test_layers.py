@@ -19,11 +19,11 @@ PACKAGES = ("archive", "crawler")
 # A module imports from its own line and the lines above it. A package stands for all of its modules.
 LAYERS = (
     ("archive.model", "archive.errors"),
-    ("archive.surt", "archive.language", "archive.dates", "archive.config"),
+    ("archive.surt", "archive.language", "archive.dates", "archive.config", "archive.spool"),
     ("archive.warc", "archive.extract"),
-    ("archive.manifest",),
+    ("archive.manifest", "archive.foreign"),
     ("archive.schema",),
-    ("archive.index", "archive.query", "archive.export", "archive.verify"),
+    ("archive.index", "archive.query", "archive.export", "archive.verify", "archive.importing"),
     ("archive.replay", "archive.web"),
     ("archive.cli",),
     (
@@ -38,6 +38,7 @@ STRANGERS = ("crawler.wire", "crawler.frontier", "crawler.revisit", "crawler.sch
 # One library, one home: to replace a library, open the modules named here.
 HOMES = {
     "apscheduler": ("crawler.schedule",),
+    "backports": ("archive.foreign",),  # zstd, which comes with Scrapy
     "click": ("archive.cli", "crawler.cli", "crawler.demo.story"),
     "fontTools": ("crawler.demo.make_font",),
     "cryptography": ("archive.verify",),
@@ -64,8 +65,8 @@ HOMES = {
 }
 # What a plain install lacks. The command line is the way in for everybody, so it names these inside functions only.
 EXTRAS = {
-    *("apscheduler", "gevent", "itemadapter", "parsel", "protego", "pywb", "scrapy", "selectolax", "twisted", "uvloop"),
-    *("w3lib", "waitress", "zope"),
+    *("apscheduler", "backports", "gevent", "itemadapter", "parsel", "protego", "pywb", "scrapy", "selectolax"),
+    *("twisted", "uvloop", "w3lib", "waitress", "zope"),
 }
 FRONT_DOOR = "crawler.cli"
 

@@ -51,7 +51,7 @@ AUTUMN = datetime(2024, 11, 1, 6, 0, 0, 0, tzinfo=UTC)
 
 CAPTURES = """CREATE TABLE captures (
     warc TEXT, offset INT, length INT, urlkey TEXT, url TEXT, captured_at TEXT, status INT, content_type TEXT,
-    payload_digest TEXT, record_type TEXT, refers_to_url TEXT, refers_to_at TEXT)"""
+    payload_digest TEXT, record_type TEXT, refers_to_url TEXT, refers_to_at TEXT, stated_digest TEXT)"""
 
 
 class Recording:
@@ -112,7 +112,7 @@ class Recording:
             target_moment if revisit_of and says_of_what else None,
         )
         with closing(self.rows()) as rows:
-            rows.execute("INSERT INTO captures VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", row)
+            rows.execute("INSERT INTO captures VALUES (?,?,?,?,?,?,?,?,?,?,?,?,NULL)", row)
 
 
 def png(width: int, height: int) -> bytes:
@@ -385,7 +385,7 @@ def test_a_front_page_with_many_captures_is_found_fast(recording: Recording, ser
         rows.execute("CREATE INDEX by_urlkey ON captures (urlkey, captured_at)")
         row = list(rows.execute("SELECT * FROM captures WHERE url = ? LIMIT 1", (f"{SITE}/",)).fetchone())
         many = [[*row[:5], f"2030-01-01T00:00:00.{n:06d}Z", *row[6:]] for n in range(100_000)]
-        rows.executemany("INSERT INTO captures VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", many)
+        rows.executemany("INSERT INTO captures VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", many)
         rows.execute("COMMIT")
 
     started = time.monotonic()
