@@ -8,15 +8,15 @@ READY := .venv/.ready
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fresh lock browser moved
+.PHONY: help demo test check bench bench-capture bench-crash fresh lock browser wget moved
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
 
 demo: $(READY) ## the whole story on the bundled site: crawl, search, replay
 	@.venv/bin/muragat demo $(ARGS)
 
-test: $(READY) browser ## every test this machine can run, with the reason for each it cannot
+test: $(READY) browser wget ## every test this machine can run, with the reason for each it cannot
 	@.venv/bin/python -m pytest $(ARGS)
 
 check: $(READY) ## form, types and layers; seconds
@@ -30,6 +30,12 @@ bench: $(READY) ## the measurements under bench/, each a table
 		[ -e "$$script" ] || { echo "bench/ holds no script yet"; break; }; \
 		echo "== $$script"; .venv/bin/python "$$script" $(ARGS) || exit 1; \
 	done
+
+bench-capture: $(READY) ## what archiving costs, beside four others; ten minutes, needs nginx and wget
+	@.venv/bin/python bench/capture.py $(ARGS)
+
+bench-crash: $(READY) ## SIGKILL at 30 random moments of a crawl under load, and what was lost
+	@.venv/bin/python bench/crash.py $(ARGS)
 
 fresh: ## `make demo` and `make test` on an empty Debian 12 (root, debootstrap)
 	@bash .ci/fresh
@@ -70,3 +76,13 @@ browser: $(READY)
 		{ apt-get -q update; apt-get -qy install --no-install-recommends $(BROWSER); } >.venv/browser.log 2>&1 || \
 			echo "That failed, so the browser tests are skipped; .venv/browser.log says why"; \
 	else echo "No browser, so its tests are skipped: apt-get install $(BROWSER), or set MURAGAT_CHROMIUM"; fi
+
+# wget's WARC of the demo site is held against ours (tests/test_compatibility.py).
+wget: $(READY)
+	@if command -v wget >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing wget for the tests that compare with it …"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		{ apt-get -q update; apt-get -qy install --no-install-recommends wget; } >.venv/wget.log 2>&1 || \
+			echo "That failed, so those tests are skipped; .venv/wget.log says why"; \
+	else echo "No wget, so the tests that compare with it are skipped: apt-get install wget"; fi

@@ -125,7 +125,8 @@ CREATE TABLE IF NOT EXISTS urls (
     status INTEGER, outcome TEXT, payload_digest TEXT,
     PRIMARY KEY (site, url)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS urls_next ON urls (site, state, priority DESC, depth, due_at);
+CREATE INDEX IF NOT EXISTS urls_queue ON urls (site, state, priority DESC, depth, due_at, host);
+CREATE INDEX IF NOT EXISTS urls_retry ON urls (site, due_at) WHERE state = 'waiting' AND due_at > 0;
 CREATE INDEX IF NOT EXISTS urls_offered ON urls (site, offered_in);
 CREATE TABLE IF NOT EXISTS payloads (
     digest TEXT PRIMARY KEY, url TEXT NOT NULL, captured_at TEXT NOT NULL, chunked INTEGER NOT NULL
@@ -142,6 +143,17 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(_SCHEMA)
     return connection
+
+
+@contextmanager
+def unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that a power cut may undo: nobody waits for the disk. The next synced one takes it along."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        with transaction(connection):
+            yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 @contextmanager
@@ -199,7 +211,7 @@ class Frontier:
     def lease(self, count: int, *, now: float, besides: Iterable[str] = ()) -> list[Lease]:
         """Up to `count` URLs to fetch now, best first, none of the hosts in `besides`."""
         hosts = json.dumps(sorted(besides))
-        with transaction(self._db):
+        with unsynced(self._db):  # leases die with their process anyway
             rows = self._db.execute(
                 "SELECT url, kind, host, priority, depth, attempts, redirects, payload_digest, first_fetched_at"
                 " FROM urls WHERE site = ? AND state = 'waiting' AND due_at <= ?"
@@ -351,12 +363,22 @@ class Frontier:
             ).fetchone()[0]
         )
 
-    def next_due(self, *, besides: Iterable[str] = ()) -> float | None:
-        """When the next waiting URL may be fetched; None when none waits."""
+    def waits(self, *, besides: Iterable[str] = ()) -> bool:
+        """Whether any URL waits, due or not, on a host that is not in `besides`."""
         row = self._db.execute(
-            "SELECT min(due_at) FROM urls WHERE site = ? AND state = 'waiting'"
-            " AND host NOT IN (SELECT value FROM json_each(?))",
+            "SELECT 1 FROM urls WHERE site = ? AND state = 'waiting'"
+            " AND host NOT IN (SELECT value FROM json_each(?)) LIMIT 1",
             (self.site, json.dumps(sorted(besides))),
+        ).fetchone()
+        return row is not None
+
+    def next_due(self, *, after: float = 0.0, besides: Iterable[str] = ()) -> float | None:
+        """The first moment after `after` for which a URL waits; None when none waits for a moment."""
+        # Asked after nearly every request: of the rows that wait, the index holds only those that are to be retried.
+        row = self._db.execute(
+            "SELECT min(due_at) FROM urls WHERE site = ? AND state = 'waiting' AND due_at > 0 AND due_at > ?"
+            " AND host NOT IN (SELECT value FROM json_each(?))",
+            (self.site, after, json.dumps(sorted(besides))),
         ).fetchone()
         return None if row[0] is None else float(row[0])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import sqlite3
 import time
@@ -75,6 +76,7 @@ class FrontierScheduler(BaseScheduler):
         self._timer: asyncio.TimerHandle | None = None
         self._committer: asyncio.TimerHandle | None = None
         self._handed_out = 0
+        self._dry: tuple[frozenset[str], float] | None = None  # nothing is due besides these hosts before that moment
         self._open = False
         self._stopping = False
 
@@ -270,12 +272,17 @@ class FrontierScheduler(BaseScheduler):
 
     def _refill(self, now: float) -> bool:
         """Lease more; whether anything came. Hosts that have plenty, or are left alone, are passed over."""
-        full = [
+        full = frozenset(
             name
             for name, host in self._hosts.items()
             if len(host.queue) >= LEASE_BATCH // 2 or host.robots_state == "unreachable"
-        ]
+        )
+        # Asked after nearly every request, and the answer costs a walk over all that waits: only commits change it.
+        if self._dry is not None and self._dry[0] <= full and now < self._dry[1]:
+            return False
         leases = self.run.frontier.lease(LEASE_BATCH, now=now, besides=full)
+        later = math.inf if (due := self.run.frontier.next_due(after=now)) is None else due
+        self._dry = (full, later) if len(leases) < LEASE_BATCH else None
         for lease in leases:
             self._leased[lease.url] = lease
             host = self._hosts.setdefault(lease.host, Host())
@@ -290,12 +297,12 @@ class FrontierScheduler(BaseScheduler):
         return [name for name, host in self._hosts.items() if host.robots_state == "unreachable"]
 
     def _waits(self) -> bool:
-        return self.run.frontier.next_due(besides=self._unreachable()) is not None
+        return self.run.frontier.waits(besides=self._unreachable())
 
     def _wake_later(self, now: float) -> None:
         """Ask the engine to look again when the next host, or the next retry, is ready."""
         moments = [host.next_at for host in self._hosts.values() if host.queue and not host.under_way]
-        if (due := self.run.frontier.next_due(besides=self._unreachable())) is not None and due > now:
+        if (due := self.run.frontier.next_due(after=now, besides=self._unreachable())) is not None:
             moments.append(due)
         if not moments:
             return
@@ -319,15 +326,16 @@ class FrontierScheduler(BaseScheduler):
         self._wake()
 
     def _commit(self) -> None:
-        if not self._finishes:
-            return
         try:
-            payloads = self.run.recorder.sync()
+            payloads = self.run.recorder.sync()  # also for what ends no lease: a failure's note, a redirect on the way
+            if not self._finishes:
+                return
             self.run.frontier.commit(self._finishes, payloads=payloads)
         except (sqlite3.Error, WarcWriteError) as error:
             self._fail(error)
             return
         self._finishes = []
+        self._dry = None
         self.run.recorder.forget_fresh()
 
     def _limit_reached(self) -> bool:

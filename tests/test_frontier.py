@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -181,6 +182,31 @@ def test_hosts_that_have_plenty_are_passed_over(db: sqlite3.Connection) -> None:
     assert frontier.next_due(besides=["haber.example", "cdn.example"]) is None
     assert urls(frontier.lease(9, now=NOW, besides=["haber.example"])) == [at("b", "cdn.example")]
     assert urls(frontier.lease(9, now=NOW)) == [at("a")]
+
+
+def test_whether_anything_waits_counts_what_is_not_due_and_leaves_hosts_out(db: sqlite3.Connection) -> None:
+    frontier = begin(db)
+    frontier.offer([page(at("a"))], now=NOW)
+    frontier.lease(1, now=NOW)
+    assert not frontier.waits()
+
+    frontier.commit([Finish(url=at("a"), at=NOW, status=503, failed="HTTP 503", retry_at=NOW + 5)])
+
+    assert frontier.waits()
+    assert not frontier.waits(besides=["haber.example"])
+    assert frontier.next_due(after=NOW + 5) is None
+
+
+def test_what_is_asked_after_every_request_walks_over_nothing_that_waits(db: sqlite3.Connection) -> None:
+    frontier = begin(db)
+    frontier.offer([page(at(str(number))) for number in range(20_000)], now=NOW)
+
+    began = time.perf_counter()
+    for _ in range(100):
+        frontier.next_due(after=NOW)
+        frontier.waits()
+
+    assert time.perf_counter() - began < 0.5  # 2 ms here; by walking, 280
 
 
 # ---------------------------------------------------------------- a later run
