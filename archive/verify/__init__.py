@@ -132,7 +132,7 @@ class _Check:
         except (OSError, MuragatError) as error:
             report.add(Kind.FILE_UNREADABLE, file.name, None, f"cannot be read: {error}")
             return
-        if foreign and same:
+        if (foreign or _CONVERTED in events) and same:
             self._excuse(before)
         if events & {*_FOREIGN, _CONVERTED} and file.name.endswith(".warc.gz"):
             records, damaged = self._as_indexed(file)

@@ -242,7 +242,8 @@ class RecordParser:
         if self._dead:
             return
         if self._record is not None:
-            self._finish(f"Content-Length says more than the record holds ({self._left} bytes are missing)")
+            missing = f"{self._left} bytes of its block" if self._left else "the empty lines that end it"
+            self._finish(f"the record ends too soon: {missing} are missing")
         elif self._held or not self.done:
             record = Record(self._offset)
             record.wrong.append((Kind.RECORD_DAMAGED, "not a WARC record"))
