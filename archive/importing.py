@@ -32,7 +32,7 @@ from archive.errors import MuragatError, WarcError, WarcReadError
 from archive.foreign import Container, Foreign, Untidy, container_of, records, unpack, wacz_entries
 from archive.index import IndexReport, index_archive
 from archive.schema import connect_readonly
-from archive.warc import Kept, Member, compress_record, parse_record, read_record, warc_date
+from archive.warc import Kept, Member, compress_record, parse_record, read_record, sync_folder, warc_date
 
 logger = logging.getLogger(__name__)
 
@@ -359,7 +359,7 @@ def _place(part: Path, directory: ArchiveDir, wanted: str) -> Path:
         number += 1
         name = f"{front}-{number}{suffix}"
     part.unlink()
-    _sync_folder(directory.warcs)
+    sync_folder(directory.warcs)
     return path
 
 
@@ -370,14 +370,6 @@ def _part(directory: ArchiveDir) -> Path:
 def _sync(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def refusal(report: ImportReport) -> MuragatError | None:

@@ -24,7 +24,7 @@ from typing import BinaryIO, Protocol
 from uuid import uuid4
 
 from isal import isal_zlib
-from warcio.recordloader import ArcWarcRecordLoader
+from warcio.statusandheaders import StatusAndHeadersParser
 
 from archive.errors import WarcReadError, WarcWriteError
 from archive.model import Capture, Exchange, Payload, RecordType, Spooled, Tls
@@ -207,7 +207,7 @@ class WarcWriter:
         self.sync()
         self._file.close()
         self.open_path.rename(self.path)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         return self._sha256.hexdigest()
 
     def _append(self, pieces: Iterable[bytes]) -> int:
@@ -292,7 +292,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A rename is on the disk only when its folder is."""
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -596,21 +596,17 @@ HEAD_LIMIT_BYTES = 1 << 20  # a longer head is none
 RECORD_HEAD_END = re.compile(rb"\r{0,2}\n\r{0,2}\n")  # files that went through a text mode have CR CR LF
 
 
+_HEADS = StatusAndHeadersParser([], verify=False)  # any version: what is no WARC is refused before
+
+
 def parse_record(content: bytes) -> Record:
     """Head and block. Raises ValueError where that is no whole record."""
     end = RECORD_HEAD_END.search(content, 0, HEAD_LIMIT_BYTES)
     if not content.startswith(b"WARC/") or not end:
         raise ValueError("no WARC head")
-    first, _, rest = content[: end.end()].partition(b"\n")
-    fields: list[tuple[str, str]] = []
-    for raw in rest.split(b"\n"):
-        line = _text(raw.rstrip(b"\r"))
-        if line[:1] in (" ", "\t") and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}")
-        elif ":" in line:
-            name, _, value = line.partition(":")
-            fields.append((name.strip().lower(), value.strip()))
-    record = Record(_text(first.strip()), tuple(fields), b"")
+    head = _HEADS.parse(BytesIO(content[: end.end()]))
+    fields = tuple((name.strip().lower(), value.strip()) for name, value in head.headers)
+    record = Record(head.protocol, fields, b"")
     stated = record.get("content-length")
     if not (stated.isascii() and stated.isdigit() and len(stated) < 16):
         raise ValueError(f"Content-Length {stated[:40]!r}")
@@ -618,13 +614,6 @@ def parse_record(content: bytes) -> Record:
     if len(block) < int(stated):
         raise ValueError(f"Content-Length says {stated}, the record holds {len(block)}")
     return replace(record, block=block)
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
 
 
 # Addresses of what no browser asks for: name look-ups, logs of the crawler, the head of an ARC.
@@ -726,33 +715,6 @@ def _digests(record: Record, record_type: RecordType, body: bytes) -> tuple[str,
     return stated, None if ours or not stated else stated
 
 
-def check_member(member: Member) -> list[str]:
-    """What is wrong with one record: its head, length, block digest or payload digest; [] when it is whole."""
-    try:
-        record = ArcWarcRecordLoader().parse_record_stream(
-            BytesIO(member.content), known_format="warc", no_record_parse=True
-        )
-        header = record.rec_headers.get_header
-        block: bytes = record.raw_stream.read()
-    except Exception as error:  # warcio raises what it happens to meet
-        return [f"not a WARC record ({error})"]
-    wrong = []
-    if member.content[:9] != b"WARC/1.1\r" and member.content[:9] != b"WARC/1.0\r":
-        wrong.append("the record's version line is damaged")
-    if not member.content.endswith(block + b"\r\n\r\n"):
-        wrong.append(f"Content-Length says {header('Content-Length')}, the record holds something else")
-    if (stated := header("WARC-Block-Digest")) and stated != digest_of(block):
-        wrong.append(f"block digest is {digest_of(block)}, the record says {stated}")
-    stated = header("WARC-Payload-Digest")
-    if stated and record.rec_type == "response":
-        head, body = split_response(block)
-        # Tools disagree whether chunk framing belongs to the payload; WARC 1.1 §6.3.2 says it does not.
-        either = {digest_of(body), digest_of(dechunk(body))} if parse_head(head).chunked else {digest_of(body)}
-        if stated not in either:
-            wrong.append(f"payload digest is {digest_of(body)}, the record says {stated}")
-    return wrong
-
-
 def _warc_fields(block: bytes) -> dict[str, str]:
     """`name: value` lines (application/warc-fields)."""
     lines = (line.partition(":") for line in block.decode("utf-8", "replace").splitlines() if ":" in line)
@@ -777,5 +739,5 @@ def repair(folder: Path, name: str) -> int:
         whole.truncate(end)
         os.fsync(whole.fileno())
     open_path.rename(folder / name)
-    _sync_folder(folder)
+    sync_folder(folder)
     return torn

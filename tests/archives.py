@@ -5,13 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+
+from warcio.recordloader import ArcWarcRecordLoader
 
 from archive import manifest
 from archive.config import ArchiveDir
 from archive.model import Exchange
 from archive.schema import TABLES
-from archive.warc import Original, WarcWriter
+from archive.warc import Member, Original, WarcWriter, dechunk, digest_of, parse_head, split_response
 
 HOST = "haber.example"
 PROFILE = f"""
@@ -94,3 +97,30 @@ def dump(database: Path) -> dict[str, list[tuple[object, ...]]]:
     finally:
         connection.close()
     return tables
+
+
+def check_member(member: Member) -> list[str]:
+    """What is wrong with one record, as warcio reads it: head, length, block or payload digest; [] when it is whole."""
+    try:
+        record = ArcWarcRecordLoader().parse_record_stream(
+            BytesIO(member.content), known_format="warc", no_record_parse=True
+        )
+        header = record.rec_headers.get_header
+        block: bytes = record.raw_stream.read()
+    except Exception as error:  # warcio raises what it happens to meet
+        return [f"not a WARC record ({error})"]
+    wrong = []
+    if member.content[:9] != b"WARC/1.1\r" and member.content[:9] != b"WARC/1.0\r":
+        wrong.append("the record's version line is damaged")
+    if not member.content.endswith(block + b"\r\n\r\n"):
+        wrong.append(f"Content-Length says {header('Content-Length')}, the record holds something else")
+    if (stated := header("WARC-Block-Digest")) and stated != digest_of(block):
+        wrong.append(f"block digest is {digest_of(block)}, the record says {stated}")
+    stated = header("WARC-Payload-Digest")
+    if stated and record.rec_type == "response":
+        head, body = split_response(block)
+        # Tools disagree whether chunk framing belongs to the payload; WARC 1.1 §6.3.2 says it does not.
+        either = {digest_of(body), digest_of(dechunk(body))} if parse_head(head).chunked else {digest_of(body)}
+        if stated not in either:
+            wrong.append(f"payload digest is {digest_of(body)}, the record says {stated}")
+    return wrong

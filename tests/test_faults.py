@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from archives import check_member
 from servers import (
     NO_ROBOTS,
     Answer,
@@ -34,7 +35,7 @@ from servers import (
 from warcio.archiveiterator import ArchiveIterator
 
 from archive.config import ArchiveDir
-from archive.warc import Damaged, Kept, Member, check_member, members, read_warc
+from archive.warc import Damaged, Kept, Member, members, read_warc
 
 pytest.importorskip("scrapy", reason="crawling needs the extra `crawl`")
 

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from archives import check_member
 from servers import NO_ROBOTS, Answer, Loopback, chunked, crawl, frontier_rows, links, make_archive, page
 from warcio.archiveiterator import ArchiveIterator
 
@@ -24,7 +25,7 @@ from archive.config import ArchiveDir
 from archive.errors import WarcWriteError
 from archive.model import Exchange, RecordType, Tls
 from archive.verify import verify
-from archive.warc import TLS_URI, CrawlNote, Kept, Member, check_member, members, read_warc
+from archive.warc import TLS_URI, CrawlNote, Kept, Member, members, read_warc
 from crawler.frontier import connect
 from crawler.recorder import Recorder
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from archives import check_member
 from servers import Answer, Heard, Loopback, chunked, crawl, frontier_rows, gzipped, links, make_archive, page
 from warcio.archiveiterator import ArchiveIterator
 
@@ -33,7 +34,6 @@ from archive.warc import (
     Member,
     Original,
     WarcWriter,
-    check_member,
     dechunk,
     digest_of_pieces,
     members,

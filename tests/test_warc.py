@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from archives import check_member
 from servers import chunked, gzipped
 from warcio.archiveiterator import ArchiveIterator
 from warcio.bufferedreaders import ChunkedDataReader
@@ -28,7 +29,6 @@ from archive.warc import (
     Member,
     Original,
     WarcWriter,
-    check_member,
     dechunk,
     digest_of,
     members,

@@ -19,8 +19,6 @@ from archive.model import Capture, Payload, UnknownCodingError
 
 # 20 times the mean page of our samples (240 KB); what comes after is counters and scripts.
 HTML_LIMIT_BYTES = 5_000_000
-# libxml2 2.14 stops reading at 256 open elements, and loses the rest of the page.
-NESTING_LIMIT = 250
 # More text than this outside the document is a document with a stray `</html>`, not an injection.
 OUTSIDE_LIMIT_CHARS = 4_000
 MARKUP_LIMIT_CHARS = 20_000  # of it are looked at
