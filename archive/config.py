@@ -12,10 +12,10 @@ import difflib
 import os
 import re
 import tomllib
-from datetime import date
+from datetime import date, time
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -45,6 +45,24 @@ class CrawlRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     timeout: Annotated[float, msgspec.Meta(gt=0, le=86_400)] = 60.0
     # bytes of one answer, as they cross the wire; a longer one is cut there, and kept so far
     max_bytes: Annotated[int, msgspec.Meta(ge=1_000_000)] = 1_000_000_000
+    # the same of a picture, style, font or script, and of a PDF or office file that a page links to
+    max_requisite_bytes: Annotated[int, msgspec.Meta(ge=10_000)] = 50_000_000
+    documents: bool = True  # PDF and office files on the site's own hosts
+    # "https://kazakistan.kz": http, https, with and without www. are one site, fetched under this address
+    origin: str = ""
+    article: tuple[str, ...] = ()  # regular expressions that find the addresses of articles, where path tells
+    listing: tuple[str, ...] = ()  # the same for lists of articles: sections, tags, archives
+    api: bool = True  # ask the WordPress REST interface, where a page names one, which articles there are
+    # "01:00-06:00", in the site's zone: no request leaves outside it
+    window: str = ""
+    # requests a day, in the site's zone; None: as many as there are
+    budget: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    # pages a day that are looked at again without a word from the site that they changed
+    revisits: Annotated[int, msgspec.Meta(ge=0)] = 5_000
+    # what looking again is for: pages as they are now ("fresh"), or each wording that there was ("versions")
+    revisit_goal: Literal["fresh", "versions"] = "fresh"
+    # URLs in the frontier on any one host that is not the site's own
+    max_urls_elsewhere: Annotated[int, msgspec.Meta(ge=1)] = 100_000
     max_depth: Annotated[int, msgspec.Meta(ge=0)] = 50  # links from a seed
     max_urls: Annotated[int, msgspec.Meta(ge=1)] = 2_000_000  # in the frontier, for this site
 
@@ -187,11 +205,18 @@ def read_site(path: Path) -> Site:
     for key, values in (("seeds", site.crawl.seeds), ("hosts", site.crawl.hosts)):
         if not values:
             raise ConfigError(f"{path}: crawl.{key} is empty; a crawl needs one at least")
-    for number, pattern in enumerate(site.crawl.skip):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ConfigError(f"{path}: crawl.skip[{number}] is not a regular expression: {error}") from error
+    for key, patterns in (("skip", site.crawl.skip), ("article", site.crawl.article), ("listing", site.crawl.listing)):
+        for number, pattern in enumerate(patterns):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ConfigError(f"{path}: crawl.{key}[{number}] is not a regular expression: {error}") from error
+    if site.crawl.origin and not re.fullmatch(r"https?://[^/?#@]+", site.crawl.origin):
+        raise ConfigError(
+            f"{path}: crawl.origin {site.crawl.origin!r} is not an origin; an example is https://kazakistan.kz"
+        )
+    if site.crawl.window and not window_of(site.crawl.window):
+        raise ConfigError(f"{path}: crawl.window {site.crawl.window!r} is no span of hours; an example is 01:00-06:00")
     try:
         ZoneInfo(site.read.zone)
     except (KeyError, ValueError, OSError) as error:
@@ -200,6 +225,17 @@ def read_site(path: Path) -> Site:
         ) from error
     digest = "sha256:" + sha256(path.read_bytes()).hexdigest()
     return msgspec.structs.replace(site, name=path.stem, digest=digest)
+
+
+_WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+def window_of(text: str) -> tuple[time, time] | None:
+    """When "22:30-06:00" opens and closes; None when it is no such span."""
+    found = _WINDOW.fullmatch(text)
+    if not found or found[0][:5] == found[0][6:]:
+        return None
+    return time(int(found[1]), int(found[2])), time(int(found[3]), int(found[4]))
 
 
 def _is_web_address(url: str) -> bool:

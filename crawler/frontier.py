@@ -32,8 +32,11 @@ class Kind(StrEnum):
     ROBOTS = "robots"
     SITEMAP = "sitemap"
     FEED = "feed"
+    API = "api"  # the WordPress REST interface: which articles there are
     SEED = "seed"
+    LISTING = "listing"  # sections, tags, archives, and their further pages
     PAGE = "page"
+    DOCUMENT = "document"  # PDF and office files that pages link to
     REQUISITE = "requisite"  # what a page needs: pictures, styles, fonts, scripts
 
 
