@@ -8,7 +8,7 @@ READY := .venv/.ready
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-capture bench-crash fresh lock browser wget moved
+.PHONY: help demo test check bench bench-capture bench-crash lab-full fresh lock browser wget moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -16,7 +16,7 @@ help: ## this list
 demo: $(READY) ## the whole story on the bundled site: crawl, search, replay
 	@.venv/bin/muragat demo $(ARGS)
 
-test: $(READY) browser wget ## every test this machine can run, with the reason for each it cannot
+test: $(READY) .venv/.peers browser wget ## every test this machine can run, with the reason for each it cannot
 	@.venv/bin/python -m pytest $(ARGS)
 
 check: $(READY) ## form, types and layers; seconds
@@ -25,8 +25,8 @@ check: $(READY) ## form, types and layers; seconds
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m pytest -q tests/test_layers.py
 
-bench: $(READY) ## the measurements under bench/, each a table
-	@for script in bench/*.py; do \
+bench: $(READY) ## the measurements under bench/, each a table; not lab-full
+	@for script in $(filter-out bench/lab_full.py,$(wildcard bench/*.py)); do \
 		[ -e "$$script" ] || { echo "bench/ holds no script yet"; break; }; \
 		echo "== $$script"; .venv/bin/python "$$script" $(ARGS) || exit 1; \
 	done
@@ -36,6 +36,9 @@ bench-capture: $(READY) ## what archiving costs, beside four others; ten minutes
 
 bench-crash: $(READY) ## SIGKILL at 30 random moments of a crawl under load, and what was lost
 	@.venv/bin/python bench/crash.py $(ARGS)
+
+lab-full: $(READY) ## the crawl on a WordPress of 5,000 articles, under faults and kills; root, an hour or two
+	@.venv/bin/python bench/lab_full.py $(ARGS)
 
 fresh: ## `make demo` and `make test` on an empty Debian 12 (root, debootstrap)
 	@bash .ci/fresh
@@ -60,6 +63,11 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP) --require-hashes --no-build-isolation -r requirements.lock
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@pwd >$(READY)
+
+# warcprox, whose WARCs tests/test_import.py imports.
+.venv/.peers: $(READY) tests/peers.lock
+	@$(PIP) --require-hashes --no-deps --no-build-isolation -r tests/peers.lock
+	@touch $@
 
 # A checkout that was moved has a .venv that still points to the old place.
 ifneq "$(shell cat $(READY) 2>/dev/null)" "$(shell pwd)"

@@ -554,6 +554,10 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
+def print_json_line(value: object) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
 def fields(row: object) -> dict[str, object]:
     return {name: getattr(row, name) for name in row.__dataclass_fields__}  # type: ignore[attr-defined]
 

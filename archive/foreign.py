@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,8 +17,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 from uuid import NAMESPACE_URL, uuid5
 
 from archive.errors import WarcReadError
@@ -31,15 +33,13 @@ from archive.warc import (
     warc_date,
 )
 
-if TYPE_CHECKING:
-    from backports.zstd import ZstdDict
-
 RECORD_LIMIT_BYTES = 512 << 20  # a longer record is named and left where it is: it would have to fit into memory
 _SKIP_LIMIT_BYTES = 1 << 30  # junk after which nobody looks for one more record
 _NEWLINES_LIMIT = 16  # behind a record: four by the standard
 _LINE_LIMIT_BYTES = 64 << 10  # of an ARC record's head
 _READ_BYTES = 256 << 10
 _DICTIONARY_LIMIT_BYTES = 64 << 20
+_TRIES_LIMIT = 1000  # behind a damaged zstd frame: four bytes that look like the next one and are not
 
 # How a frame, the frame that holds a dictionary, and a dictionary that was trained begin.
 _ZSTD_FRAME, _ZSTD_DICTIONARY, _ZSTD_TRAINED = b"\x28\xb5\x2f\xfd", b"\x5d\x2a\x4d\x18", b"\x37\xa4\x30\xec"
@@ -109,14 +109,16 @@ def _by_text(start: bytes) -> Container | None:
 def records(
     file: BinaryIO, name: str, container: Container, *, seed: str
 ) -> Iterator[Foreign | Untidy | WarcReadError]:
-    """The records of one file, and what is damaged in it. `seed` makes the record ids that an ARC's records lack."""
+    """The records of one file, and what is damaged in it. `seed` makes the record ids that an ARC's records lack.
+
+    Raises WarcReadError where nothing of the file can be read.
+    """
     split = _split_arc if container.is_arc else _split_warc
     for run in _runs(file, name, container):
         buffer = _Buffer(run)
-        try:
-            yield from split(buffer, name, seed)
-        except WarcReadError as error:  # the compression broke off, and with it the record under way
-            yield error
+        yield from split(buffer, name, seed)
+        if buffer.broken:
+            yield buffer.broken
         if run.joined or buffer.untidy:
             yield Untidy(run.offset)
 
@@ -138,10 +140,10 @@ def _runs(file: BinaryIO, name: str, container: Container) -> Iterator[_Run]:
     if container in (Container.WARC, Container.ARC):
         file.seek(0)
         yield _Run(0, iter(lambda: file.read(_READ_BYTES), b""), plain=True)
-    elif container is Container.WARC_ZSTD:
-        yield _Run(0, _unzstd(file, name))
     else:
-        reader = _GzipReader(file, name, _ARC_BEGINS if container.is_arc else (b"WARC/",))
+        begins = _ARC_BEGINS if container.is_arc else (b"WARC/",)
+        zstd = container is Container.WARC_ZSTD
+        reader = _ZstdReader(file, name) if zstd else _GzipReader(file, name, begins)
         while not reader.ended:
             run = _Run(reader.offset, iter(()))
             run.pieces = reader.read(run)
@@ -212,51 +214,90 @@ class _GzipReader:
         return bool(content) and not content.lstrip(b"\r\n").startswith(self._begins)
 
 
-def _unzstd(file: BinaryIO, name: str) -> Iterator[bytes]:
-    """What a .warc.zst holds; its dictionary, where it has one, is its first frame."""
-    try:
-        from backports.zstd import ZstdDecompressor, ZstdError
-    except ImportError as error:
-        raise WarcReadError(
-            name, 0, "reading zstd needs what `pip install 'muragat[crawl]'` brings; or undo it with `zstd -d`"
-        ) from error
+class _ZstdReader:
+    """Zstd frames: one stretch up to where one is damaged, the next from the frame behind it.
+
+    A dictionary, where the file has one, is its first frame. Raises WarcReadError where nothing can be read at all.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        try:
+            if sys.version_info >= (3, 14):
+                import compression.zstd as zstd
+            else:
+                import backports.zstd as zstd
+        except ImportError as error:  # a plain install has it, but a Python 3.14 may be built without
+            needed = "a Python built with zstd" if sys.version_info >= (3, 14) else "`pip install backports.zstd`"
+            raise WarcReadError(name, 0, f"reading zstd needs {needed}; or undo it with `zstd -d`") from error
+        self.ended = False
+        self._file, self._name = file, name
+        try:
+            raw = _zstd_dictionary(file)
+            if raw.startswith(_ZSTD_FRAME):
+                raw = zstd.ZstdDecompressor().decompress(raw, _DICTIONARY_LIMIT_BYTES)
+            dictionary = zstd.ZstdDict(raw, is_raw=not raw.startswith(_ZSTD_TRAINED)) if raw else None
+        except (zstd.ZstdError, ValueError) as error:
+            raise WarcReadError(name, 0, f"the zstd dictionary at its start cannot be read ({error})") from error
+        self.offset = file.tell()  # where the frame begins that is read now, or next
+        self._frame, self._error = partial(zstd.ZstdDecompressor, dictionary), zstd.ZstdError
+
+    def read(self, run: _Run) -> Iterator[bytes]:
+        """The content of the frames to the end of the file. Raises WarcReadError where one is damaged."""
+        self._file.seek(self.offset)
+        # One piece is held back, as of gzip: what fails the checksum is not handed on.
+        frame, window, held = self._frame(), b"", b""
+        try:
+            while window or (window := self._file.read(_READ_BYTES)):
+                if content := frame.decompress(window, _READ_BYTES):
+                    yield held
+                    held = content
+                window = b""
+                while not frame.eof and not frame.needs_input:
+                    yield held
+                    held = frame.decompress(b"", _READ_BYTES)
+                if frame.eof:
+                    yield held
+                    window, held = frame.unused_data, b""
+                    self.offset, frame = self._file.tell() - len(window), self._frame()
+        except self._error as error:
+            raise WarcReadError(self._name, self.offset, f"damaged zstd frame ({error})") from error
+        yield held
+        self.ended = True
+        if self.offset != self._file.tell():
+            raise WarcReadError(self._name, self.offset, "the zstd frame that begins here does not end: cut off")
+
+    def finish(self) -> None:
+        """Go behind the frame that was damaged, to the next one that begins with a record."""
+        place, tries = self.offset + 1, 0
+        while not self.ended:
+            self._file.seek(place)
+            window = self._file.read(_READ_BYTES)
+            found = window.find(_ZSTD_FRAME)
+            if found >= 0 and self._begins(place + found):
+                self.offset = place + found
+                return
+            tries += found >= 0
+            self.ended = len(window) < len(_ZSTD_FRAME) or tries == _TRIES_LIMIT
+            place += found + 1 if found >= 0 else len(window) - len(_ZSTD_FRAME) + 1
+
+    def _begins(self, place: int) -> bool:
+        self._file.seek(place)
+        with suppress(self._error):
+            return self._frame().decompress(self._file.read(_READ_BYTES), 64).lstrip(b"\r\n").startswith(b"WARC/")
+        return False
+
+
+def _zstd_dictionary(file: BinaryIO) -> bytes:
+    """What the skippable frame of a dictionary holds, which may be packed itself; b"" where the file has none."""
     file.seek(0)
-    dictionary = _zstd_dictionary(file, name)
-    begun, decompress, window = file.tell(), ZstdDecompressor(dictionary), b""
-    try:
-        while window or (window := file.read(_READ_BYTES)):
-            if content := decompress.decompress(window, _READ_BYTES):
-                yield content
-            window = b""
-            while not decompress.eof and not decompress.needs_input:
-                yield decompress.decompress(b"", _READ_BYTES)
-            if decompress.eof:
-                window = decompress.unused_data
-                begun = file.tell() - len(window)
-                decompress = ZstdDecompressor(dictionary)
-    except ZstdError as error:
-        raise WarcReadError(name, begun, f"damaged zstd frame ({error})") from error
-    if begun != file.tell():
-        raise WarcReadError(name, begun, "the zstd frame that begins here does not end: cut off")
-
-
-def _zstd_dictionary(file: BinaryIO, name: str) -> ZstdDict | None:
-    from backports.zstd import ZstdDecompressor, ZstdDict, ZstdError
-
     start = file.read(8)
     if start[:4] != _ZSTD_DICTIONARY:
         file.seek(0)
-        return None
+        return b""
     size = struct.unpack("<I", start[4:])[0] if len(start) == 8 else 0
-    try:
-        if size > _DICTIONARY_LIMIT_BYTES:
-            raise ValueError(f"{size} bytes")
-        raw = file.read(size)
-        if raw.startswith(_ZSTD_FRAME):
-            raw = ZstdDecompressor().decompress(raw, _DICTIONARY_LIMIT_BYTES)
-        return ZstdDict(raw, is_raw=not raw.startswith(_ZSTD_TRAINED))
-    except (ZstdError, ValueError) as error:
-        raise WarcReadError(name, 0, f"the zstd dictionary at its start cannot be read ({error})") from error
+    if size > _DICTIONARY_LIMIT_BYTES:
+        raise ValueError(f"{size} bytes")
+    return file.read(size)
 
 
 class _Buffer:
@@ -266,6 +307,7 @@ class _Buffer:
         self.held = bytearray()
         self._run, self._taken, self._newlines = run, 0, 0
         self.untidy = False
+        self.broken: WarcReadError | None = None  # the compression broke off, behind what is held
 
     @property
     def place(self) -> int:
@@ -275,7 +317,10 @@ class _Buffer:
     def fill(self, size: int) -> bool:
         """Whether there are `size` bytes to look at."""
         while len(self.held) < size:
-            piece = next(self._run.pieces, None)
+            try:
+                piece = next(self._run.pieces, None)
+            except WarcReadError as error:
+                self.broken, piece = error, None
             if piece is None:
                 return False
             self.held += piece
@@ -340,6 +385,8 @@ def _split_warc(buffer: _Buffer, name: str, seed: str) -> Iterator[Foreign | War
         place = buffer.place
         buffer.fill(5)  # "WARC/"
         head = buffer.find(RECORD_HEAD_END, HEAD_LIMIT_BYTES) if buffer.held.startswith(b"WARC/") else None
+        if not head and buffer.broken and buffer.held.startswith(b"WARC/"):
+            return
         length = _LENGTH.search(buffer.held, 0, head.end()) if head else None
         if not head or not length:
             why = "no WARC record begins here" if not head else "a record without Content-Length"
@@ -354,7 +401,8 @@ def _split_warc(buffer: _Buffer, name: str, seed: str) -> Iterator[Foreign | War
             continue
         if not buffer.fill(size):
             there = len(buffer.held) - head.end()
-            yield WarcReadError(name, place, f"a record cut off: {there} of {stated} bytes are there")
+            if not buffer.broken:  # else that is what cut it off
+                yield WarcReadError(name, place, f"a record cut off: {there} of {stated} bytes are there")
             return
         yield Foreign(place, buffer.take(size))
 
@@ -388,7 +436,8 @@ def _split_arc(buffer: _Buffer, name: str, seed: str) -> Iterator[Foreign | Warc
             continue
         if not buffer.fill(line.end() + size):
             there = len(buffer.held) - line.end()
-            yield WarcReadError(name, place, f"a record cut off: {there} of {size} bytes are there")
+            if not buffer.broken:
+                yield WarcReadError(name, place, f"a record cut off: {there} of {size} bytes are there")
             return
         block = bytes(buffer.held[line.end() : line.end() + size])
         number += 1

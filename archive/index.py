@@ -483,6 +483,13 @@ def _derive(db: Database, keys: Iterable[str]) -> None:
         ):
             todo.add(part)
     for key in sorted(todo):
+        # A 304 says that the page is as it was: it shows what the 200 before it shows.
+        db.execute(
+            "UPDATE captures AS n SET version = (SELECT c.version FROM captures c WHERE c.urlkey = n.urlkey"
+            " AND c.status = 200 AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
+            " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1) WHERE n.urlkey = ? AND n.status = 304",
+            [key],
+        )
         db.execute(
             "UPDATE versions SET (seen_to, captures) ="
             " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id) WHERE article = ?",
@@ -496,9 +503,34 @@ def _derive(db: Database, keys: Iterable[str]) -> None:
 # The newest capture that shows a wording; ties by file and offset.
 _CURRENT = (
     "SELECT v.*, c.captured_at AS c_at, c.warc AS c_warc, c.offset AS c_offset, c.url AS c_url"
-    " FROM captures c JOIN versions v ON v.id = c.version WHERE c.urlkey = ?"
+    " FROM captures c JOIN versions v ON v.id = c.version WHERE c.urlkey = ? AND c.status IS NOT 304"
     " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1"
 )
+
+
+def _gone_at(db: Database, key: str) -> str | None:
+    """The first capture, since the article was there last, that answers "not found" or sends us to the front page."""
+    later = db.execute(
+        "SELECT captured_at, url, status, kind, location FROM captures WHERE urlkey = ?"
+        " AND (status IN (404, 410) OR kind = 'gone' OR status BETWEEN 300 AND 399 AND location IS NOT NULL)"
+        " AND captured_at > (SELECT max(captured_at) FROM captures WHERE urlkey = ? AND version IS NOT NULL)"
+        " ORDER BY captured_at",
+        [key, key],
+    )
+    for at, url, status, kind, location in later:
+        if status in (404, 410) or kind == PageKind.GONE or _is_front_page(url, location):
+            return str(at)
+    return None
+
+
+def _is_front_page(url: str, location: str) -> bool:
+    """Whether a redirect leads from a page to the front page of its own host."""
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+    except ValueError:
+        return False
+    same = here.netloc.removeprefix("www.") == there.netloc.removeprefix("www.")
+    return same and there.path in ("", "/") and not there.query and here.path not in ("", "/")
 
 
 def _current(db: Database, key: str) -> dict[str, object] | None:
@@ -513,11 +545,7 @@ def _derive_article(db: Database, key: str) -> None:
         return
     parts = [now, *_continuations(db, key, now)]
     text = "\n\n".join(str(part["text"]) for part in parts)
-    gone_at = db.execute(
-        "SELECT min(captured_at) FROM captures WHERE urlkey = ? AND (status IN (404, 410) OR kind = 'gone')"
-        " AND captured_at > (SELECT max(captured_at) FROM captures WHERE urlkey = ? AND version IS NOT NULL)",
-        [key, key],
-    ).fetchone()[0]
+    gone_at = _gone_at(db, key)
     seen = db.execute(
         "SELECT min(captured_at), max(captured_at), count(DISTINCT version) FROM captures"
         " WHERE urlkey = ? AND version IS NOT NULL",

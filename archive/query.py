@@ -210,7 +210,7 @@ class Shown:
 def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
     """The article at a URL as captured nearest to `at`, else last. Raises NotCapturedError."""
     rows = db.execute(
-        "SELECT warc, offset, captured_at, version FROM captures WHERE urlkey = ? AND version IS NOT NULL",
+        "SELECT warc, offset, captured_at, version, status FROM captures WHERE urlkey = ? AND version IS NOT NULL",
         [urlkey(url)],
     ).fetchall()
     if not rows:
@@ -222,10 +222,11 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
         raise NotCapturedError(
             f"{url} was captured, but not as an article: {what or captured.status}, {why or 'no text'}"
         )
+    with_bytes = [row for row in rows if row[4] != 304]  # a 304 confirms the capture before it
     if at:
-        warc, offset, _, version = min(rows, key=lambda row: abs(parse_warc_date(row[2]) - at))
+        warc, offset, _, version, _ = min(with_bytes, key=lambda row: abs(parse_warc_date(row[2]) - at))
     else:
-        warc, offset, _, version = max(rows, key=lambda row: (row[2], row[0], row[1]))
+        warc, offset, _, version, _ = max(with_bytes, key=lambda row: (row[2], row[0], row[1]))
     return Shown(
         capture=load_capture(db, warc, offset),
         fields=next(iter(db.query("SELECT * FROM versions WHERE id = ?", [version]))),
@@ -238,7 +239,10 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
 def payload(db: Database, directory: ArchiveDir, url: str, *, at: datetime | None = None) -> Payload:
     """The bytes served at a URL, nearest to `at`, else last; a revisit gives the body it refers to."""
     captures = timemap(db, url)
-    answered = TimeMap(tuple(c for c in captures.captures if c.record_type is not RecordType.METADATA))
+    # A 304 has no bytes: what it confirms has.
+    answered = TimeMap(
+        tuple(c for c in captures.captures if c.record_type is not RecordType.METADATA and c.status != 304)
+    )
     capture = answered.closest(at) if at else (answered.captures[-1] if answered.captures else None)
     if capture is None:
         raise NotCapturedError(f"{url}: the site never answered; `muragat timemap` shows the attempts")

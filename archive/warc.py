@@ -20,6 +20,7 @@ from hashlib import sha1, sha256
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
+from struct import pack
 from typing import BinaryIO, Protocol
 from uuid import uuid4
 
@@ -35,8 +36,13 @@ NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modified"
 CRAWL_URI = "urn:muragat:crawl:"  # target of the metadata record that ends a crawl
 TLS_URI = "urn:muragat:tls:"  # and of the one that says how connections to a host were secured
 
-# isal's level 1: a tenth of zlib-6's time for 11 % more bytes, and bodies mostly arrive compressed (design: speed).
+GZIP_HEAD = bytes.fromhex("1f8b08000000000000ff")  # of every member we write: no name, MTIME 0, XFL 0, OS 255
+_GZIP_MAGIC = GZIP_HEAD[:3]
+# isal's level 1: a tenth of zlib-6's time for 11 % more bytes (design: speed).
 _LEVEL = 1
+# Of a body that is compressed already. Above 29,920 bytes the length before a block could itself read as gzip's magic.
+_STORED_BYTES = 16 * 1024
+_RECORD_END = b"\r\n\r\n"
 _WRITE_BYTES = 1024 * 1024  # of a large record, held until they are written together
 _READ_BYTES = 256 * 1024
 _PEEK_BYTES = 4096  # enough of a gzip member to read how its content begins
@@ -143,10 +149,7 @@ class WarcWriter:
                 length += len(piece)
                 yield piece
 
-        if revisit or exchange.body is None:
-            kept: Iterable[bytes] = (_member(first, answer.head if revisit else exchange.response),)
-        else:
-            kept = _large_member(first, exchange.response, exchange.body)
+        kept = (_member(first, answer.head),) if revisit else _response_member(first, exchange, answer)
         offset = self._append(chain(measured(kept), (_member(second, exchange.request),)))
         self.captures += 1
         self.revisits += revisit
@@ -245,20 +248,70 @@ def _together(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _member(head: list[tuple[str, str]], block: bytes) -> bytes:
-    """One record as one gzip member. isal writes MTIME 0, XFL 0 and OS 255 into every member's head."""
-    deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
-    text = _record_head(head, digest=digest_of(block), length=len(block))
-    return bytes(deflate.compress(text) + deflate.compress(block) + deflate.compress(b"\r\n\r\n") + deflate.flush())
+    """One record as one gzip member."""
+    return compress_record(_record_head(head, digest=digest_of(block), length=len(block)) + block + _RECORD_END)
 
 
-def _large_member(head: list[tuple[str, str]], start: bytes, body: Spooled) -> Iterator[bytes]:
-    """The same of a block that is not in memory, in pieces. Its body is read twice: the digest stands before it."""
+def _response_member(head: list[tuple[str, str]], exchange: Exchange, answer: Answer) -> Iterator[bytes]:
+    """The same of a whole response, in pieces. A body on disk is read twice and more: the digest stands before it."""
+    body = exchange.response[len(answer.head) :] if exchange.body is None else exchange.body
+    digest = digest_of_pieces(chain((answer.head,), _windows(body)))
+    record_head = _record_head(head, digest=digest, length=len(answer.head) + len(body))
+    if answer.http.compressed and may_be_stored(body):
+        return stored_member(record_head + answer.head, _windows(body))
+    return _deflated(chain((record_head, answer.head), _windows(body), (_RECORD_END,)))
+
+
+def _windows(body: bytes | Spooled) -> Iterable[bytes | memoryview]:
+    return (body,) if isinstance(body, bytes) else body.windows()
+
+
+def may_be_stored(body: bytes | Spooled) -> bool:
+    """False of a body made of gzip's magic, each of which costs a block in `stored_member`."""
+    magics = sum(bytes(window).count(_GZIP_MAGIC) for window in _windows(body))
+    return magics <= 1 + len(body) // _STORED_BYTES
+
+
+def _deflated(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """One gzip member. isal writes `GZIP_HEAD` before each."""
     deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
-    digest = digest_of_pieces(chain((start,), body.windows()))
-    yield deflate.compress(_record_head(head, digest=digest, length=len(start) + len(body)))
-    for piece in chain((start,), body.windows(), (b"\r\n\r\n",)):
+    for piece in pieces:
         yield deflate.compress(piece)
     yield deflate.flush()
+
+
+def stored_member(start: bytes, body: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """One gzip member of a record whose body is compressed already: heads deflated, the body stored as it is.
+
+    Deflating such a body again took a third of the time of writing it, and saved nothing. It lies in stored blocks
+    (RFC 1951 §3.2.4), and each gzip magic in it is parted by a block's end: who looks for the next member behind a
+    damaged one finds no record that somebody put into a body.
+    """
+    deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, -15)
+    yield GZIP_HEAD + deflate.compress(start) + deflate.flush(isal_zlib.Z_SYNC_FLUSH)
+    checksum, size = isal_zlib.crc32(start), len(start)
+    for window in body:
+        window = bytes(window)
+        yield from _stored_blocks(window)
+        checksum, size = isal_zlib.crc32(window, checksum), size + len(window)
+    checksum, size = isal_zlib.crc32(_RECORD_END, checksum), size + len(_RECORD_END)
+    yield _stored_head(len(_RECORD_END), last=True) + _RECORD_END + pack("<LL", checksum, size & 0xFFFFFFFF)
+
+
+def _stored_blocks(window: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(window):
+        end = min(start - start % _STORED_BYTES + _STORED_BYTES, len(window))
+        magic = window.find(_GZIP_MAGIC, start, end)
+        if magic >= 0:
+            end = magic + 1
+        yield _stored_head(end - start)
+        yield window[start:end]
+        start = end
+
+
+def _stored_head(length: int, *, last: bool = False) -> bytes:
+    return pack("<BHH", last, length, length ^ 0xFFFF)
 
 
 def _record_head(head: list[tuple[str, str]], *, digest: str, length: int) -> bytes:
@@ -303,7 +356,7 @@ def sync_folder(folder: Path) -> None:
 
 def warc_date(at: datetime) -> str:
     """`2026-11-23T11:33:09.421000Z` (WARC 1.1 §5.4); the form of every time in our rows as well."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_warc_date(text: str) -> datetime:
@@ -362,11 +415,24 @@ class HttpHead:
         return "chunked" in (self.get("transfer-encoding") or "").lower()
 
     @property
+    def compressed(self) -> bool:
+        """Whether the body is compressed, by its coding or its kind; as the head says, which may be a lie."""
+        codings = (self.get("content-encoding") or "").lower().replace(" ", "").split(",")
+        return codings[-1] in _COMPRESSED_CODINGS or self.media_type in _COMPRESSED_TYPES
+
+    @property
     def media_type(self) -> str:
         """The Content-Type in lower case, without its parameters; "" when there is none."""
         return (self.get("content-type") or "").partition(";")[0].strip().lower()
 
 
+_COMPRESSED_CODINGS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd"})
+_COMPRESSED_TYPES = frozenset(
+    {
+        *("image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "font/woff2"),
+        *("video/mp4", "video/webm", "audio/mpeg", "application/zip", "application/gzip"),
+    }
+)
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_LINE = re.compile(rb"[ \t]{0,16}0*([0-9a-fA-F]{1,15})[ \t]{0,16}(?:;[^\n]*)?\r?\n")
 _STATUS_LINE = re.compile(rb"(HTTP/\d\.\d)[ \t]+(\d{3})", re.IGNORECASE)
@@ -383,12 +449,11 @@ def parse_head(head: bytes) -> HttpHead:
     first, _, rest = head.partition(b"\n")
     line = _STATUS_LINE.match(first)
     fields: list[tuple[str, str]] = []
-    for raw in rest.split(b"\n"):
-        text = raw.rstrip(b"\r").decode("latin-1")
+    for text in rest.decode("latin-1").split("\n"):
+        name, colon, value = text.partition(":")
         if text[:1] in (" ", "\t") and fields:  # folded: RFC 9112 §5.2
             fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text.strip()}")
-        elif ":" in text:
-            name, _, value = text.partition(":")
+        elif colon:
             fields.append((name.strip().lower(), value.strip()))
     return HttpHead(int(line[2]) if line else 0, (line[1] if line else b"HTTP/1.1").decode().lower(), tuple(fields))
 
@@ -552,8 +617,7 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
 
 def compress_record(*pieces: bytes) -> bytes:
     """A record, or a stretch of one file, as one gzip member; of the same pieces the same bytes every time."""
-    deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, 31)
-    return b"".join([*(deflate.compress(piece) for piece in pieces), deflate.flush()])
+    return b"".join(_deflated(pieces))
 
 
 def next_member(file: BinaryIO, start: int, *, begins: tuple[bytes, ...] = (b"WARC/",)) -> int | None:
@@ -562,14 +626,14 @@ def next_member(file: BinaryIO, start: int, *, begins: tuple[bytes, ...] = (b"WA
     while True:
         file.seek(position)
         window = file.read(_READ_BYTES)
-        at = window.find(b"\x1f\x8b\x08")
+        at = window.find(_GZIP_MAGIC)
         while at >= 0:
             try:
                 if zlib.decompressobj(31).decompress(window[at : at + _PEEK_BYTES], 16).startswith(begins):
                     return position + at
             except zlib.error:
                 pass
-            at = window.find(b"\x1f\x8b\x08", at + 1)
+            at = window.find(_GZIP_MAGIC, at + 1)
         if len(window) < _READ_BYTES:
             return None
         position += len(window) - _PEEK_BYTES  # a member that begins at the window's end is seen whole in the next

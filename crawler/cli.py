@@ -98,6 +98,66 @@ def crawl(
     _end(report)
 
 
+@cli.command()
+@archive_option
+@click.argument("urls", nargs=-1, required=True, metavar="URL…")
+@json_option
+def save(archive_dir: str | None, urls: tuple[str, ...], as_json: bool) -> None:
+    """Fetch these pages now, due or not, with what they need to be shown."""
+    from crawler.crawl import report_json, report_lines
+    from crawler.crawl import save as save_pages
+
+    for report in save_pages(ArchiveDir.find(archive_dir), urls):
+        if as_json:
+            reading.print_json(report_json(report))
+        else:
+            for line in report_lines(report):
+                click.echo(line)
+        if report.reason == "interrupted":
+            _end(report)
+
+
+@cli.command()
+@archive_option
+@click.argument("site_name", metavar="[SITE]", required=False)
+@click.option("--state", type=click.Choice(["waiting", "leased", "done", "failed", "refused"]), help="In this state.")
+@click.option("--rule", metavar="RULE", help="Refused or failed for this reason; as `muragat urls` counts them.")
+@click.option("--containing", metavar="TEXT", help="With this in the address.")
+@click.option("--limit", type=click.IntRange(1), help="This many at most.")
+@json_option
+def urls(
+    archive_dir: str | None,
+    site_name: str | None,
+    state: str | None,
+    rule: str | None,
+    containing: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """What the crawl knows of a site's addresses: counted by state and rule, or listed by the options."""
+    from crawler.frontier_db import find as find_urls
+    from crawler.frontier_db import open_existing, tally
+
+    directory = ArchiveDir.find(archive_dir)
+    name = directory.site(site_name).name
+    with open_existing(directory.frontier_db) as connection:
+        if state or rule or containing or limit:
+            found = find_urls(connection, name, state=state, rule=rule, words=containing, limit=limit)
+            for one in found:
+                if as_json:
+                    reading.print_json_line(reading.fields(one))
+                else:
+                    click.echo("\t".join([one.state, one.reason or str(one.status or ""), one.url, one.found_on]))
+        elif as_json:
+            reading.print_json(
+                [{"state": s, "reason": why, "urls": count} for s, why, count in tally(connection, name)]
+            )
+        else:
+            reading.print_table(
+                ["state", "reason", "urls"], [[s, why, str(n)] for s, why, n in tally(connection, name)]
+            )
+
+
 def _end(report: Report) -> None:
     from crawler.run import check
 

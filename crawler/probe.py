@@ -1,45 +1,44 @@
 """What a site offers → its profile: `muragat init --site URL` and `muragat site add URL`.
 
-A handful of requests: the home page and, where it is WordPress, the root of its REST interface. They are not archived.
-What is found decides only where a crawl starts and which zone printed dates are in; a person can read and correct it.
+A handful of requests: robots.txt, the home page, a feed, where it is WordPress the root of its REST interface, and
+sitemaps where robots.txt names none. They are not archived. What is found decides where a crawl starts and how printed
+dates are read; a person can read and correct it.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import shutil
-import socket
-import ssl
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from selectolax.lexbor import LexborHTMLParser
 
 from archive.config import SHIPPED_SITES, ArchiveDir, read_site
+from archive.dates import parse_date
 from archive.errors import ConfigError, SiteError
-from crawler.links import clean
-from crawler.wire import is_private
+from archive.language import language_of
+from crawler.discover import api_index, api_root
+from crawler.links import clean, tame
+from crawler.profile import Probed, profile
+from crawler.sources import read_source, same_host
+from crawler.visit import Answer, Visit, private_address
 
-TIMEOUT_SECONDS = 20.0
-MAX_BYTES = 5 * 1024 * 1024
-MAX_REDIRECTS = 5
+MAX_DATES, MAX_DATE_CHARS = 3, 120
+MIN_ADDRESSES = 5  # that must agree before they are called a pattern
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probed:
-    """What a site says of itself."""
-
-    url: str  # its home page, after redirects
-    title: str
-    languages: tuple[str, ...]
-    zone: str
-    zone_from: str  # how the zone is known, in words
-    feeds: tuple[str, ...]
-    allow_private: tuple[str, ...]  # the private host:port that the person typed
+_DATES = "time, [class*=date], [class*=tarih], [class*=time]"
+_TEXTS = "div, span, p, small, li, em, i, b, a, td"
+# "18 Nisan 2017 Salı, 23:14" in whatever it stands
+_LIKE_A_DATE = re.compile(r"\D{0,20}\d{1,2}\D{1,12}\d{4}(?:\D{1,20}\d{1,2}:\d\d)?\D{0,10}")
+# /2024/03/baslik/ and /2024/03/15/baslik.html, but no archive of a month or a day
+_DATED = r"/\d{4}/\d\d/(?:\d\d/)?(?!\d+/?$)[^/?]+/?$"
+_SITEMAPS = ("/sitemap.xml", "/wp-sitemap.xml", "/sitemap_index.xml")
 
 
 def add_site(directory: ArchiveDir, typed: str, *, user_agent: str) -> tuple[Path, list[str]]:
@@ -58,7 +57,9 @@ def add_site(directory: ArchiveDir, typed: str, *, user_agent: str) -> tuple[Pat
     _refuse_second(path)
     probed = probe(url, user_agent=user_agent)
     path.write_text(profile(probed), "utf-8")
-    said = [f"profile: {path} ({probed.title}; zone {probed.zone}, {probed.zone_from}; read it, correct it)"]
+    kind = f"{probed.wordpress}; " if probed.wordpress else ""
+    known = f"{probed.title[:80]}; {kind}zone {probed.zone}, {probed.zone_from}"
+    said = [f"profile: {path} ({known}; read it, correct it)"]
     if probed.allow_private:
         said.append(
             f"{', '.join(probed.allow_private)} is a private address. You typed it, so the profile allows it"
@@ -85,77 +86,63 @@ def _name(host: str) -> str:
 
 
 def probe(url: str, *, user_agent: str) -> Probed:
-    """Ask a site what it is. Raises SiteError when there is none at the address."""
-    allowed = _private_address(url)
-    home, status, body = _get(url, user_agent=user_agent, allowed=allowed)
-    if status >= 400:
-        raise SiteError(f"{home} answers HTTP {status}; give the address of the site's front page")
-    tree = LexborHTMLParser(body)
-    root = tree.css_first("html")
-    language = (root.attributes.get("lang") or "" if root else "").partition("-")[0].lower()
-    feeds = tuple(
-        link
-        for node in tree.css("link[rel~=alternate][type*=xml]")
-        if (link := clean(node.attributes.get("href") or "", base=home)) and "comment" not in link
-    )
-    zone, zone_from = _zone(tree, home, language, user_agent=user_agent, allowed=allowed)
+    """Ask a site what it is. Raises SiteError when there is none at the address, or none that may be asked."""
+    visit = Visit(user_agent=user_agent, allowed=private_address(url))
+    home = visit.get(url)
+    if home.status >= 400:
+        raise SiteError(f"{home.url} answers HTTP {home.status}; give the address of the site's front page")
+    tree = LexborHTMLParser(tame(home.body))
+    api, api_from, index = _ask_api(visit, home)
+    languages = _languages(tree)
+    zone, zone_from = _zone(index, tree, home.url, languages)
+    wordpress = _wordpress(tree, home, is_sure=api)
+    feeds, named = _feeds(visit, tree, home, guess=bool(wordpress))
+    robots = visit.robots(home.url)
+    robots_sitemaps = tuple(link for each in robots.sitemaps if (link := clean(each, base=home.url)))
     return Probed(
-        url=home,
-        title=_title(tree) or urlsplit(home).netloc,
-        languages=(language,) if language else (),
+        url=home.url,
+        title=_title(tree) or urlsplit(home.url).netloc,
+        wordpress=wordpress,
+        api=api,
+        api_from=api_from,
+        languages=languages,
         zone=zone,
         zone_from=zone_from,
-        feeds=feeds[:1],
-        allow_private=allowed,
+        feeds=feeds,
+        sitemaps=() if robots_sitemaps else _find_sitemap(visit, home, is_wordpress=bool(wordpress)),
+        robots_sitemaps=robots_sitemaps,
+        robots_delay=robots.delay,
+        article=(_DATED,) if len(named) >= MIN_ADDRESSES and all(re.search(_DATED, each) for each in named) else (),
+        dates=tuple(_dates(tree, ZoneInfo(zone), languages[0] if languages else None)),
+        allow_private=visit.allowed,
     )
 
 
-def _private_address(url: str) -> tuple[str, ...]:
-    """host:port of a private address that a person typed, as the wire sees it; () for a public site."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+def _ask_api(visit: Visit, home: Answer) -> tuple[bool, str, dict[str, object]]:
+    """Whether the REST interface that the page names answers; how that is known; and what it says of the site."""
+    root = api_root(home.body, url=home.url, link=home.link)
+    if root is None:
+        return False, "its home page names no WordPress interface", {}
+    answer = visit.try_get(api_index(root))
+    if answer is None:
+        return False, f"{root} may not be asked, or gives no answer", {}
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        why = f"{parts.hostname} has no address ({error.strerror})"
-        raise SiteError(f"no site at {url}: {why}; check the spelling") from error
-    hosts = sorted({str(address[0]) for *_, address in found if is_private(str(address[0]))})
-    return tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)
+        index = json.loads(answer.body) if answer.status == 200 else None
+    except (ValueError, RecursionError):
+        index = None
+    if not isinstance(index, dict):
+        return False, f"{root} answers HTTP {answer.status}, and no list", {}
+    if "wp/v2" not in (index.get("namespaces") or ()):
+        return False, f"{root} lists no articles", index
+    return True, f"{root} answers; it lists articles", index
 
 
-def _get(url: str, *, user_agent: str, allowed: tuple[str, ...]) -> tuple[str, int, bytes]:
-    """Final URL, status and body; follows redirects, none of them to a private address that was not typed."""
-    for _ in range(MAX_REDIRECTS):
-        status, location, body = _get_once(url, user_agent=user_agent, allowed=allowed)
-        if not 300 <= status < 400 or not location:
-            return url, status, body
-        url = clean(urljoin(url, location)) or url
-    raise SiteError(f"{url} redirects more than {MAX_REDIRECTS} times; give the address where that ends")
-
-
-def _get_once(url: str, *, user_agent: str, allowed: tuple[str, ...]) -> tuple[int, str | None, bytes]:
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    connection: http.client.HTTPConnection = (
-        http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
-        if secure
-        else http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
-    )
-    try:
-        connection.connect()
-        peer, port = connection.sock.getpeername()[:2]
-        if is_private(peer) and (f"[{peer}]:{port}" if ":" in peer else f"{peer}:{port}") not in allowed:
-            where = f"the private address {peer}:{port}, which nobody typed"
-            raise SiteError(f"{url} leads to {where}; if that is the site, give this address itself")
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", path, headers={"User-Agent": user_agent, "Accept": "text/html,*/*;q=0.5"})
-        response = connection.getresponse()
-        return response.status, response.getheader("Location"), response.read(MAX_BYTES)
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise SiteError(f"no site at {url}: {reason}; check the address, and that the server runs") from error
-    finally:
-        connection.close()
+def _wordpress(tree: LexborHTMLParser, home: Answer, *, is_sure: bool) -> str:
+    """ "WordPress", with its version if it says that; empty for something else."""
+    for node in tree.css("meta[name=generator]"):
+        if found := re.match(r"WordPress(?: [\d.]{1,20})?", node.attributes.get("content") or ""):
+            return found[0]
+    return "WordPress" if is_sure or b"/wp-content/" in home.body else ""
 
 
 def _title(tree: LexborHTMLParser) -> str:
@@ -166,61 +153,80 @@ def _title(tree: LexborHTMLParser) -> str:
     return " ".join(title.text().split()) if title is not None else ""
 
 
-def _zone(
-    tree: LexborHTMLParser, home: str, language: str, *, user_agent: str, allowed: tuple[str, ...]
-) -> tuple[str, str]:
+def _languages(tree: LexborHTMLParser) -> tuple[str, ...]:
+    """The page's own, then those that it names beside it."""
+    root, body = tree.css_first("html"), tree.body
+    tags = [root.attributes.get("lang") or "" if root else ""]
+    if not _code(tags[0]) and body is not None:
+        tags = [language_of(body.text(separator=" ")[:20_000]) or ""]
+    tags += [node.attributes.get("hreflang") or "" for node in tree.css("link[rel~=alternate][hreflang]")[:20]]
+    return tuple(dict.fromkeys(code for tag in tags if (code := _code(tag))))
+
+
+def _code(tag: str) -> str:
+    """`tr` of `tr-TR`; empty for what is no language, as `x-default`."""
+    found = re.match(r"([a-z]{2,3})(?:[-_]|$)", tag.strip().lower())
+    return found[1] if found else ""
+
+
+def _feeds(visit: Visit, tree: LexborHTMLParser, home: Answer, *, guess: bool) -> tuple[tuple[str, ...], list[str]]:
+    """The feed that the page names, else WordPress's usual one if it is there; and the addresses in it."""
+    named = (
+        clean(node.attributes.get("href") or "", base=home.url)
+        for node in tree.css("link[rel~=alternate][type*=xml], link[rel~=alternate][type='application/feed+json']")
+    )
+    feed = next((url for url in named if url and "comment" not in url), None)
+    url = feed or (urljoin(home.url, "/feed/") if guess else None)
+    answer = visit.try_get(url) if url else None
+    entries = read_source(answer.body, url=answer.url) if answer and answer.status == 200 else []
+    found = feed or (url if entries else None)
+    return (found,) if found else (), [entry.url for entry in entries if same_host(entry.url, home.url)]
+
+
+def _find_sitemap(visit: Visit, home: Answer, *, is_wordpress: bool) -> tuple[str, ...]:
+    """The first of the usual sitemaps that has something in it."""
+    for path in sorted(_SITEMAPS, key=lambda path: is_wordpress and path != "/wp-sitemap.xml"):
+        answer = visit.try_get(urljoin(home.url, path))
+        if answer and answer.status == 200 and read_source(answer.body, url=answer.url):
+            return (answer.url,)
+    return ()
+
+
+def _zone(index: dict[str, object], tree: LexborHTMLParser, home: str, languages: tuple[str, ...]) -> tuple[str, str]:
     """The site's time zone: WordPress says it; else a guess by country and language, which is said to be one."""
-    api = tree.css_first("link[rel='https://api.w.org/']")
-    if api is not None and (url := clean(api.attributes.get("href") or "", base=home)):
-        try:
-            _, status, body = _get(url, user_agent=user_agent, allowed=allowed)
-            root = json.loads(body) if status == 200 else {}
-        except (SiteError, ValueError):
-            root = {}
-        named = root.get("timezone_string") if isinstance(root, dict) else None
-        if named in available_timezones():
-            return str(named), "as its WordPress says"
-        offset = root.get("gmt_offset") if isinstance(root, dict) else None
-        if isinstance(offset, int) and -12 <= offset <= 14:
-            return f"Etc/GMT{-offset:+d}" if offset else "UTC", "by its WordPress's offset"
-    if (urlsplit(home).hostname or "").endswith(".kz") or language == "kk":
+    named, offset = index.get("timezone_string"), str(index.get("gmt_offset"))
+    if isinstance(named, str) and named in available_timezones():
+        return named, "as its WordPress says"
+    if re.fullmatch(r"-?\d{1,2}(?:\.0)?", offset) and -12 <= float(offset) <= 14:
+        return _fixed_zone(int(float(offset))), "by its WordPress's offset"
+    host, language = urlsplit(home).hostname or "", languages[0] if languages else ""
+    if host.endswith(".kz") or language == "kk":
         return "Asia/Almaty", "guessed by country"
-    if (urlsplit(home).hostname or "").endswith(".tr") or language == "tr":
+    if host.endswith(".tr") or language == "tr":
         return "Europe/Istanbul", "guessed by language"
+    for node in tree.css("time[datetime]")[:20]:
+        found = re.search(r"T[\d:.]{4,20}([+-]\d\d):?00$", node.attributes.get("datetime") or "")
+        if found and 0 != int(found[1]) in range(-12, 15):
+            return _fixed_zone(int(found[1])), "by the offset in the dates of its home page"
     return "UTC", "not known: set read.zone"
 
 
-def profile(probed: Probed) -> str:
-    """The profile as TOML, with a word on each key that a person may want to change."""
-    host = urlsplit(probed.url).netloc
-    lines = [
-        f"# How muragat walks and reads {host}. Correct what is wrong, then `muragat index --rebuild`.",
-        f"title = {_toml(probed.title)}",
-        "",
-        "[crawl]",
-        f"seeds = [{_toml(probed.url)}]",
-        f"hosts = [{_toml(host.removeprefix('www.'))}]  # with or without www.; pages elsewhere are not followed",
-    ]
-    if probed.allow_private:
-        lines.append(f"allow_private = {_toml_list(probed.allow_private)}  # private addresses that may be fetched")
-    if probed.feeds:
-        lines.append(f"feeds = {_toml_list(probed.feeds)}")
-    lines += [
-        "delay = 1.0  # seconds between two fetches; a Crawl-delay in robots.txt goes before it",
-        "# skip = ['/calendar/']  # regular expressions: what they find is not fetched",
-        "",
-        "[read]",
-        f"zone = {_toml(probed.zone)}  # {probed.zone_from}; printed dates are in it",
-        f"languages = {_toml_list(probed.languages)}  # the main one first",
-        "# boilerplate = ['Yorum yazın...']  # lines of every page and of no article",
-        "# footer = ['… HABER SİTESİ']  # the site's own last line",
-    ]
-    return "\n".join(lines) + "\n"
+def _fixed_zone(hours: int) -> str:
+    return f"Etc/GMT{-hours:+d}" if hours else "UTC"
 
 
-def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _toml_list(texts: tuple[str, ...]) -> str:
-    return f"[{', '.join(map(_toml, texts))}]"
+def _dates(tree: LexborHTMLParser, zone: ZoneInfo, language: str | None) -> Iterator[tuple[str, str]]:
+    """Dates as the page prints them, and as they are read: one of each form."""
+    now, forms = datetime.now(UTC), set[str]()
+    marked = (node.text(separator=" ") for node in tree.css(_DATES)[:200])
+    others = (text for node in tree.css(_TEXTS)[:5_000] if _LIKE_A_DATE.fullmatch(text := node.text(deep=False)))
+    for text in chain(marked, others):
+        printed = " ".join(text.split())
+        form = re.sub(r"\d+", "0", re.sub(r"[^\W\d_]+", "a", printed))
+        if len(printed) > MAX_DATE_CHARS or form in forms or not re.search(r"\d", printed):
+            continue
+        if read := parse_date(printed, captured_at=now, zone=zone, language=language):
+            forms.add(form)
+            yield printed, read.at.isoformat(" ", "minutes") if read.precision == "minute" else str(read.at.date())
+        if len(forms) >= MAX_DATES:
+            return

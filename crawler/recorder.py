@@ -10,7 +10,7 @@ import glob
 import logging
 import socket
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from archive.errors import MuragatError, WarcWriteError
 from archive.model import Capture, Exchange, RecordType
 from archive.spool import Spool
 from archive.warc import Answer, Original, WarcWriter, parse_warc_date, repair, warc_date
-from crawler.wire import is_private
+from crawler.resolver import is_private
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ class Recorder:
         self._tls_noted: set[str] = set()  # host:port, in the open file
         self._serial = 0
         self._fresh: dict[str, tuple[str, str, str, bool]] = {}  # payloads not yet in frontier.db
-        self._digests: dict[str, str] = {}  # URL → digest of the fetch that is being handled
+        self._handled: dict[str, tuple[str, str, int]] = {}  # URL → digest, WARC and offset of what is being handled
+        self.held_at: Callable[[str], str | None] = lambda url: None  # URL → digest of its last whole answer
         self._dirty = False
         self.captures = 0
         self.revisits = 0
@@ -81,7 +82,7 @@ class Recorder:
         self.captures += 1
         self.revisits += capture.record_type is RecordType.REVISIT
         self.bytes_received += exchange.received_bytes
-        self._digests[exchange.url] = capture.payload_digest
+        self._handled[exchange.url] = (capture.payload_digest, capture.warc, capture.offset)
 
     def keep_failure(self, url: str, *, at: datetime, error: str) -> None:
         """Note a fetch that got no answer."""
@@ -109,8 +110,26 @@ class Recorder:
     # ------------------------------------------------------------ what the crawl calls
 
     def take_digest(self, url: str) -> str | None:
-        """The payload digest of the exchange just kept for this URL."""
-        return self._digests.pop(url, None)
+        """The payload digest of the exchange just kept for this URL, which is handled now."""
+        handled = self._handled.pop(url, None)
+        return handled[0] if handled else None
+
+    def tail(self) -> tuple[str, int] | None:
+        """The WARC and the offset in it before which all that is kept has been handled."""
+        if self._handled:
+            return min((warc, offset) for _, warc, offset in self._handled.values())
+        return (self._writer.name, self._writer.size) if self._writer else None
+
+    def recover(self, digest: str, url: str, captured_at: datetime, *, chunked: bool) -> None:
+        """A whole body that a crawl which died kept, and did not note."""
+        self._fresh.setdefault(digest, (digest, url, warc_date(captured_at), chunked))
+
+    def leftovers(self, tail: tuple[str, int] | None) -> list[tuple[str, int]]:
+        """The closed WARCs of this series from `tail` on, each with the offset to read from."""
+        series = sorted(path.name for path in self._directory.warcs.glob(self._series()))
+        if tail is None:
+            return [(name, 0) for name in series[-1:]]
+        return [(name, tail[1] if name == tail[0] else 0) for name in series if name >= tail[0]]
 
     def sync(self) -> list[tuple[str, str, str, bool]]:
         """Return when everything kept so far is on the disk; the rows for `payloads` that may now be committed."""
@@ -151,8 +170,7 @@ class Recorder:
 
     def _repair_leftovers(self) -> list[str]:
         done = []
-        # The whole form of a name: the series of a site `a` is not that of a site `a-b`, which may be running.
-        series = f"{glob.escape(self._prefix)}-{'[0-9]' * 14}-{'[0-9]' * 5}-*.warc.gz"
+        series = self._series()
         for path in sorted(self._directory.warcs.glob(f"{series}.open")):
             name = path.name.removesuffix(".open")
             torn = repair(self._directory.warcs, name)
@@ -168,6 +186,10 @@ class Recorder:
                 )
         return done
 
+    def _series(self) -> str:
+        """The whole form of our names: the series of a site `a` is not that of a site `a-b`, which may be running."""
+        return f"{glob.escape(self._prefix)}-{'[0-9]' * 14}-{'[0-9]' * 5}-*.warc.gz"
+
     def _refuse_after_failure(self) -> None:
         """Once a write failed nothing more is written: a record behind a torn one is lost for every reader."""
         if self.failure:
@@ -182,6 +204,8 @@ class Recorder:
         whole = answer.http.status == 200 and answer.has_body and exchange.truncated is None
         if whole:
             original = self._held(digest)
+        elif answer.http.status == 304 and (held := self.held_at(exchange.url)) is not None:
+            original = self._held(held)
         capture = self._open().write_exchange(exchange, original=original, answer=answer)
         self._dirty = True
         if whole and original is None:

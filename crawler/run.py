@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
-from archive.config import ArchiveDir, Config, Site
-from archive.errors import SiteError
+from archive.config import ArchiveDir, Config, Site, window_of
+from archive.errors import MuragatError, SiteError
+from archive.looks import Observed, observations
+from archive.schema import connect_readonly
 from archive.warc import warc_date
-from crawler.frontier import Counts, Frontier, connect, lock_site
-from crawler.links import Scope
+from crawler.frontier import Again, Counts, SourceCounts
+from crawler.frontier_db import SqliteFrontier, connect, last_started, lock_site
+from crawler.links import clean
 from crawler.recorder import Recorder
+from crawler.revisit import DAY, Goal, Known, choose
+from crawler.scope import Scope
+
+logger = logging.getLogger(__name__)
 
 PRODUCT = "muragat"
 TIMESYNC = Path("/run/systemd/timesync/synchronized")  # touched at each synchronisation (systemd-timesyncd.service(8))
@@ -35,7 +45,7 @@ class Report:
 
     name: str
     site: str
-    reason: str  # "finished", "interrupted", "limit", "failed"
+    reason: str  # "finished", "interrupted", "limit", "window", "budget", "failed"
     counts: Counts
     waiting_pages: int  # of `counts.waiting`: those that are no mere requisites
     captures: int
@@ -46,20 +56,37 @@ class Report:
     head: str | None  # of the manifest's chain
     notes: tuple[str, ...]  # what the operator should know
     seeds: tuple[tuple[str, str, str | None, bool], ...]  # URL, state, reason, whether it was fetched
+    sources: tuple[SourceCounts, ...]
+    again: tuple[Again, ...]
+    recovered: int  # answers that a crawl which died had kept, and that were not fetched again
+    saved: bool  # every page that a person named is captured
 
 
 class CrawlRun:
     """Everything one crawl over one site needs. Holds the site's lock until it is closed."""
 
-    def __init__(self, root: Path, site_name: str | None, *, full: bool = False, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        site_name: str | None,
+        *,
+        full: bool = False,
+        limit: int | None = None,
+        only: tuple[str, ...] = (),
+    ) -> None:
+        """`only`: these pages and what they need, and nothing else."""
         self.directory = ArchiveDir(root)
         self.config = self.directory.config()
         self.site: Site = self.directory.site(site_name)
+        self.full = full
         self.limit = limit
+        self.only = only
+        self.recovered = 0
         self.started_at = datetime.now(UTC)
         self.name = f"{self.site.name}-{self.started_at:%Y%m%d%H%M%S}"
         self.user_agent = user_agent(self.config)
         self.scope = Scope(self.site.crawl)
+        self.homes = frozenset(filter(None, map(self.address, self.site.crawl.seeds)))
         self.notes: list[str] = []
         self.report: Report | None = None
         self._lock: IO[str] = lock_site(self.directory.locks, self.site.name)
@@ -75,12 +102,73 @@ class CrawlRun:
             allow_private=self.site.crawl.allow_private,
         )
         self.notes += self.recorder.repair_leftovers()
-        self.frontier = Frontier(self._db, site=self.site.name, name=self.name, now=time.time(), full=full)
+        self.frontier = self._begin(full=full)
+        self.recorder.held_at = self.frontier.held
+
+    def _begin(self, *, full: bool) -> SqliteFrontier:
+        now = time.time()
+        judged, chosen = (list[str](), list[str]()) if full or self.only else self._choose(now)
+        return SqliteFrontier(
+            self._db,
+            site=self.site.name,
+            name=self.name,
+            now=now,
+            full=full,
+            only_new=bool(self.only),
+            judged=judged,
+            chosen=chosen,
+        )
+
+    def _choose(self, now: float) -> tuple[list[str], list[str]]:
+        """The articles that are there, as the rows know them, and those of them that are worth another look now."""
+        if not self.directory.db.exists():
+            return [], []
+        try:
+            db = connect_readonly(self.directory.db)
+        except MuragatError as error:  # half made by an indexer that was killed: the next one finishes it
+            logger.warning("%s", error)
+            return [], []
+        try:
+            known = [_known(observed) for observed in observations(db, self.site.name)]
+        finally:
+            db.conn.close()
+        before = last_started(self._db, self.site.name)
+        share = min((now - before) / DAY, 1.0) if before else 1.0
+        budget = math.ceil(self.site.crawl.revisits * max(share, 0.0))
+        chosen = choose(known, now=now, budget=budget, goal=Goal(self.site.crawl.revisit_goal))
+        return [page.url for page in known], chosen
+
+    def address(self, typed: str, *, base: str | None = None) -> str | None:
+        """The one form under which the frontier knows a URL; None for what is no address."""
+        url = clean(typed, base=base)
+        return self.scope.canonical(url) if url else None
+
+    def day(self, now: float) -> str:
+        """The day in the site's zone: what a budget is for."""
+        return self._local(now).date().isoformat()
+
+    def closed(self, now: float, *, requests: int) -> str | None:
+        """Why no more requests may leave now, the profile's key first; None: they may."""
+        rules = self.site.crawl
+        if rules.budget is not None and requests >= rules.budget:
+            return f"budget: the {rules.budget} requests of {self.day(now)} are spent; crawl again tomorrow"
+        if (window := window_of(rules.window)) is not None:
+            opens, closes = window
+            clock = self._local(now).time()
+            inside = opens <= clock < closes if opens < closes else clock >= opens or clock < closes
+            if not inside:
+                return f"window: {self.site.name} is asked between {rules.window} {self.site.read.zone} only"
+        return None
+
+    def _local(self, now: float) -> datetime:
+        return datetime.fromtimestamp(now, self.site.zone)
 
     def close(self, reason: str) -> Report:
         """End the run: close the WARC, note the counts, release the lock."""
         counts, seeds = self.frontier.counts(), tuple(self.frontier.seeds())
         waiting_pages = self.frontier.waiting_pages()
+        saved = all(self.frontier.fetched_now(url) for url in filter(None, map(self.address, self.only)))
+        sources, again = tuple(self.frontier.sources()), tuple(self.frontier.again())
         summary = {
             "offered": str(counts.offered),
             "fetched": str(counts.fetched),
@@ -109,6 +197,10 @@ class CrawlRun:
             head=self.recorder.head,
             notes=tuple(self.notes),
             seeds=seeds,
+            sources=sources,
+            again=again,
+            recovered=self.recovered,
+            saved=saved,
         )
         return self.report
 
@@ -128,6 +220,18 @@ class CrawlRun:
             "settings": f"sha256:{settings}",
             "clock": _clock(),
         }
+
+
+def _known(observed: Observed) -> Known:
+    """An article as the policy of coming back wants it."""
+    looks = [(at.timestamp(), version) for at, version in observed.looks]
+    return Known(
+        url=observed.url,
+        first_seen_at=looks[0][0],
+        published_at=observed.published_at.timestamp() if observed.published_at else None,
+        fetched_at=looks[-1][0],
+        observations=tuple((later[0] - sooner[0], later[1] != sooner[1]) for sooner, later in pairwise(looks)),
+    )
 
 
 def _clock() -> str:

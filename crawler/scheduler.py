@@ -10,11 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import random
 import sqlite3
 import time
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from scrapy import Request, Spider, signals
@@ -22,10 +21,11 @@ from scrapy.core.scheduler import BaseScheduler
 
 from archive.errors import MuragatError, WarcWriteError
 from crawler.discover import Robots
-from crawler.frontier import Finish, Kind, Lease, Offer
-from crawler.links import clean, host_of
+from crawler.frontier import Finish, Frontier, Kind, Lease, Offer, Rest, Source
+from crawler.links import host_of
+from crawler.politeness import MAX_WAIT_SECONDS, ROBOTS_AGE_SECONDS, Host, RobotsState, pause
+from crawler.resolver import ForbiddenAddressError
 from crawler.run import CrawlRun
-from crawler.wire import ForbiddenAddressError
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -35,33 +35,14 @@ logger = logging.getLogger(__name__)
 COMMIT_SECONDS = 0.5  # exchanges this old at the most are not yet acknowledged; after SIGKILL they are fetched again
 LEASE_BATCH = 64
 MAX_ATTEMPTS = 3
+# A site may cut its sitemap down to the newest thousand: that is no reason to fetch all of it again in one night.
+MAX_RECALLED = 5_000
 # What Scrapy raises for a body beyond DOWNLOAD_MAXSIZE, as sent or inflated: it will not be smaller next time.
 TOO_LARGE = ("DownloadCancelledError", "IgnoreRequest")
-# A host that fails this often in a row, without one answer between, is left alone for this crawl.
-MAX_HOST_FAILURES = 10
 # What is fetched first: what tells of more, then pages the site lists, then what they need, then other links.
 ROBOTS_PRIORITY = 100
 SITEMAP_PRIORITY = 90
 SEED_PRIORITY = 80
-
-
-@dataclass
-class Host:
-    """What is known of one host:port during a crawl."""
-
-    robots: Robots | None = None
-    robots_state: str = "unknown"  # "unknown", "asked", "known", "unreachable"
-    delay: float = 0.0
-    concurrency: int = 1
-    next_at: float = 0.0
-    under_way: int = 0
-    failures: int = 0  # in a row
-    forbidden: bool = False  # it leads to a private address that the profile does not allow
-    queue: deque[Lease] = field(default_factory=deque)
-
-    def ready(self, now: float) -> bool:
-        """Whether a request may leave now."""
-        return now >= self.next_at and self.under_way < (1 if self.delay > 0 else self.concurrency)
 
 
 class FrontierScheduler(BaseScheduler):
@@ -70,12 +51,17 @@ class FrontierScheduler(BaseScheduler):
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
         self.run: CrawlRun = crawler.spider.run  # type: ignore[union-attr]
+        self._frontier: Frontier = self.run.frontier
         self._hosts: dict[str, Host] = {}
+        self._rests = self._frontier.rests()
         self._finishes: list[Finish] = []
         self._leased: dict[str, Lease] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._committer: asyncio.TimerHandle | None = None
         self._handed_out = 0
+        self._unspent = 0  # requests handed out and not yet in the frontier's sum of the day
+        self._spent = self._frontier.spend(self.run.day(time.time()), 0)
+        self._recalled = False  # what vanished from its sitemap waits again
         self._dry: tuple[frozenset[str], float] | None = None  # nothing is due besides these hosts before that moment
         self._open = False
         self._stopping = False
@@ -88,21 +74,36 @@ class FrontierScheduler(BaseScheduler):
     # ------------------------------------------------------------ what Scrapy calls
 
     def open(self, spider: Spider) -> None:
-        """Enter the seeds."""
+        """Enter the seeds, and end the leases whose answers a crawl that died has kept."""
         self._open = True
-        crawl = self.run.site.crawl
-        offers = [
-            Offer(url=url, kind=Kind.SEED, host=host_of(url), priority=SEED_PRIORITY, depth=0, found_on="profile")
-            for url in filter(None, (clean(seed) for seed in crawl.seeds))
-        ]
-        for kind, sources in ((Kind.SITEMAP, crawl.sitemaps), (Kind.FEED, crawl.feeds)):
-            offers += [
-                Offer(url=url, kind=kind, host=host_of(url), priority=SITEMAP_PRIORITY, depth=0, found_on="profile")
-                for url in filter(None, (clean(source) for source in sources))
-            ]
-        self.run.frontier.offer(offers, now=time.time())
+        self._frontier.offer(self._first_offers(), now=time.time())
+        spider.scheduler = self  # type: ignore[attr-defined]
+        spider.end_leases_of_the_dead()  # type: ignore[attr-defined]
+        self._commit()
         self._commit_later()
         self._crawler.signals.connect(self._idle, signals.spider_idle)
+
+    def _first_offers(self) -> list[Offer]:
+        rules = self.run.site.crawl
+        if self.run.only:
+            named = [(Kind.PAGE, url) for url in self.run.only]
+        else:
+            named = [(Kind.SEED, url) for url in rules.seeds]
+            named += [(Kind.SITEMAP, url) for url in rules.sitemaps] + [(Kind.FEED, url) for url in rules.feeds]
+        return [
+            Offer(
+                url=url,
+                kind=kind,
+                host=host_of(url),
+                priority=SITEMAP_PRIORITY if kind.tells else SEED_PRIORITY,
+                depth=0,
+                found_on="profile" if not self.run.only else "a person",
+                source=Source.PROFILE,
+                demanded=bool(self.run.only),
+            )
+            for kind, typed in named
+            if (url := self.run.address(typed))
+        ]
 
     def close(self, reason: str) -> None:
         """Commit what is finished and end the run; what was under way waits for the next."""
@@ -122,7 +123,7 @@ class FrontierScheduler(BaseScheduler):
         """Whether the crawl goes on."""
         if self._stopping:
             return False
-        return bool(self._finishes or self._leased) or self._waits()
+        return bool(self._finishes or self._leased) or self._waits() or self._recall_vanished()
 
     def enqueue_request(self, request: Request) -> bool:
         """Requests come from the frontier only; one from elsewhere is a mistake worth knowing."""
@@ -138,9 +139,9 @@ class FrontierScheduler(BaseScheduler):
             return None
 
     def _next_request(self) -> Request | None:
-        if self._stopping or self._limit_reached():
-            return None
         now = time.time()
+        if self._stopping or self._limit_reached() or self._closing_time(now):
+            return None
         request = self._from_queues(now)
         if request is None and self._refill(now):
             request = self._from_queues(now)
@@ -157,23 +158,19 @@ class FrontierScheduler(BaseScheduler):
     def finished(self, finish: Finish, *, host: str) -> None:
         """A lease has ended; it is committed with the next group."""
         lease = self._leased.pop(finish.url, None)
-        state = self._hosts[host]
+        state = self._host(host)
         if lease is not None:
             state.under_way -= 1
         self._finishes.append(finish)
 
-    def answered(self, host: str) -> None:
-        """A host gave an answer of any kind."""
-        self._hosts[host].failures = 0
+    def answered(self, host: str, *, seconds: float | None = None) -> None:
+        """A host gave an answer of any kind, after so many seconds."""
+        self._host(host).answered(now=time.time(), seconds=seconds)
 
     def failed(self, lease: Lease, reason: str, *, status: int | None = None, wait: float | None = None) -> None:
-        """A fetch brought nothing that counts: again later, or given up."""
+        """A fetch brought nothing that counts: again later, or given up. `wait`: the host asked for so many seconds."""
         now = time.time()
-        host = self._hosts[lease.host]
-        host.failures += 1
-        if wait is not None:  # the host asked for it: nothing leaves before then
-            host.next_at = max(host.next_at, now + wait)
-        attempts = lease.attempts + 1
+        host = self._host(lease.host)
         if self.run.recorder.failure is not None:
             self._stop("failed")
             return
@@ -181,32 +178,33 @@ class FrontierScheduler(BaseScheduler):
             host.forbidden = True
             self.finished(Finish(url=lease.url, at=now, refused="private address"), host=lease.host)
             return
+        host.failed(now=now, wait=wait, status=status)
+        if wait is not None and wait > MAX_WAIT_SECONDS:
+            self._leave_alone(lease.host, until=now + wait)
+        attempts = lease.attempts + 1
         final = attempts >= MAX_ATTEMPTS or reason.startswith(TOO_LARGE)
         if lease.kind is Kind.ROBOTS and final:
-            host.robots_state = "unreachable"
+            host.robots_state = RobotsState.AWAY
             self._note(f"{lease.host}: robots.txt could not be read ({reason}); nothing else is asked of this host")
-        pause = wait if wait is not None else min(2.0**attempts, 60.0) * random.uniform(0.5, 1.0)
+        rest = wait if wait is not None else pause(attempts)
         if lease.kind is Kind.ROBOTS and not final:
             # Kept in hand: back in the frontier it would wait behind a queue that waits for it.
             host.under_way -= 1
-            host.next_at = max(host.next_at, now + pause)
+            host.next_at = max(host.next_at, now + rest)
             host.queue.appendleft(replace(lease, attempts=attempts))
             return
         self.finished(
-            Finish(url=lease.url, at=now, status=status, failed=reason, retry_at=None if final else now + pause),
+            Finish(url=lease.url, at=now, status=status, failed=reason, retry_at=None if final else now + rest),
             host=lease.host,
         )
-        if host.failures >= MAX_HOST_FAILURES and host.robots_state == "known":
-            host.robots_state = "unreachable"
+        if host.given_up and host.robots_state is RobotsState.KNOWN:
+            host.robots_state = RobotsState.AWAY
             self._note(f"{lease.host}: {host.failures} failures in a row ({reason}); left alone for this crawl")
 
     def robots_known(self, host_name: str, robots: Robots) -> None:
         """From now on this host's robots.txt is obeyed."""
-        host = self._hosts[host_name]
-        host.robots, host.robots_state = robots, "known"
-        host.delay = self.run.site.crawl.delay if robots.delay is None else robots.delay
-        host.concurrency = self.run.site.crawl.concurrency
-        host.next_at = time.time() + host.delay  # robots.txt itself was a fetch
+        rules = self.run.site.crawl
+        self._host(host_name).obey(robots, now=time.time(), delay=rules.delay, concurrency=rules.concurrency)
 
     # ------------------------------------------------------------ inside
 
@@ -218,24 +216,26 @@ class FrontierScheduler(BaseScheduler):
                     self._leased.pop(lease.url, None)
                     self._finishes.append(Finish(url=lease.url, at=now, refused="private address"))
                     continue
-                if host.robots_state == "unreachable":
+                if host.robots_state is RobotsState.AWAY:
                     self._leased.pop(lease.url, None)
-                    self.run.frontier.release([lease.url])
+                    self._frontier.release([lease.url])
                     continue
-                if host.robots_state == "unknown" and lease.kind is not Kind.ROBOTS:
+                if host.robots_state is RobotsState.KNOWN and now - host.robots_at > ROBOTS_AGE_SECONDS:
+                    host.robots_state = RobotsState.UNKNOWN
+                if host.robots_state is RobotsState.UNKNOWN and lease.kind is not Kind.ROBOTS:
                     host.queue.appendleft(lease)
                     lease = self._robots_lease(lease)
-                    host.robots_state = "asked"
-                elif host.robots_state == "asked" and lease.kind is not Kind.ROBOTS:
+                    host.robots_state = RobotsState.ASKED
+                elif host.robots_state is RobotsState.ASKED and lease.kind is not Kind.ROBOTS:
                     host.queue.appendleft(lease)
                     break
                 elif host.robots is not None and not host.robots.allows(lease.url) and lease.kind is not Kind.ROBOTS:
                     self._leased.pop(lease.url, None)
                     self._finishes.append(Finish(url=lease.url, at=now, refused="robots.txt"))
                     continue
-                host.under_way += 1
-                host.next_at = now + host.delay
+                host.leave(now)
                 self._handed_out += 1
+                self._unspent += 1
                 logger.debug("to %s: %s", name, lease.url)
                 return self._request(lease)
         return None
@@ -244,18 +244,9 @@ class FrontierScheduler(BaseScheduler):
         scheme = lease.url.partition(":")[0]
         url = f"{scheme}://{lease.host}/robots.txt"
         offer = Offer(url=url, kind=Kind.ROBOTS, host=lease.host, priority=ROBOTS_PRIORITY, depth=0, found_on=lease.url)
-        self.run.frontier.offer([offer], now=time.time())
-        self.run.frontier.lease_one(url)
-        robots = Lease(
-            url=url,
-            kind=Kind.ROBOTS,
-            host=lease.host,
-            priority=ROBOTS_PRIORITY,
-            depth=0,
-            attempts=0,
-            redirects=0,
-            payload_digest=None,
-            first_fetched_at=None,
+        self._frontier.offer([offer], now=time.time())
+        robots = self._frontier.lease_one(url) or Lease(
+            url=url, kind=Kind.ROBOTS, host=lease.host, priority=ROBOTS_PRIORITY, depth=0
         )
         self._leased[url] = robots
         return robots
@@ -266,6 +257,7 @@ class FrontierScheduler(BaseScheduler):
             lease.url,
             callback=spider.parse_robots if lease.kind is Kind.ROBOTS else spider.parse,  # type: ignore[union-attr]
             errback=spider.parse_failure,  # type: ignore[union-attr]
+            headers={} if self.run.full else _conditions(lease),
             meta={"lease": lease, "handle_httpstatus_all": True, "dont_redirect": True, "dont_retry": True},
             dont_filter=True,
         )
@@ -275,34 +267,58 @@ class FrontierScheduler(BaseScheduler):
         full = frozenset(
             name
             for name, host in self._hosts.items()
-            if len(host.queue) >= LEASE_BATCH // 2 or host.robots_state == "unreachable"
+            if len(host.queue) >= LEASE_BATCH // 2 or host.robots_state is RobotsState.AWAY
         )
         # Asked after nearly every request, and the answer costs a walk over all that waits: only commits change it.
         if self._dry is not None and self._dry[0] <= full and now < self._dry[1]:
             return False
-        leases = self.run.frontier.lease(LEASE_BATCH, now=now, besides=full)
-        later = math.inf if (due := self.run.frontier.next_due(after=now)) is None else due
+        leases = self._frontier.lease(LEASE_BATCH, now=now, besides=full)
+        later = math.inf if (due := self._frontier.next_due(after=now)) is None else due
         self._dry = (full, later) if len(leases) < LEASE_BATCH else None
         for lease in leases:
             self._leased[lease.url] = lease
-            host = self._hosts.setdefault(lease.host, Host())
+            host = self._host(lease.host)
             if lease.kind is Kind.ROBOTS:
-                host.robots_state = "asked"
+                host.robots_state = RobotsState.ASKED
                 host.queue.appendleft(lease)
             else:
                 host.queue.append(lease)
         return bool(leases)
 
+    def _host(self, name: str) -> Host:
+        if name not in self._hosts:
+            self._hosts[name] = Host()
+            if (until := self._rests.get(name, Rest()).not_before) > time.time():
+                self._hosts[name].next_at = until
+                if until > time.time() + MAX_WAIT_SECONDS:
+                    self._leave_alone(name, until=until)
+        return self._hosts[name]
+
+    def _leave_alone(self, name: str, *, until: float) -> None:
+        """A host asked for more time than a crawl waits: the next crawl knows of it too."""
+        self._hosts[name].robots_state = RobotsState.AWAY
+        self._frontier.note_rest(name, not_before=until)
+        when = datetime.fromtimestamp(until, UTC)
+        self._note(f"{name}: asks to be left alone until {when:%Y-%m-%d %H:%M}Z; crawl again then")
+
     def _unreachable(self) -> list[str]:
-        return [name for name, host in self._hosts.items() if host.robots_state == "unreachable"]
+        return [name for name, host in self._hosts.items() if host.robots_state is RobotsState.AWAY]
+
+    def _recall_vanished(self) -> bool:
+        """Once, when all else is done: what its sitemap names no longer may be gone, so it is looked at."""
+        if self._recalled or self.run.only:
+            return False
+        self._recalled = True
+        self._dry = None
+        return self._frontier.recall_vanished(limit=MAX_RECALLED) > 0
 
     def _waits(self) -> bool:
-        return self.run.frontier.waits(besides=self._unreachable())
+        return self._frontier.waits(besides=self._unreachable())
 
     def _wake_later(self, now: float) -> None:
         """Ask the engine to look again when the next host, or the next retry, is ready."""
         moments = [host.next_at for host in self._hosts.values() if host.queue and not host.under_way]
-        if (due := self.run.frontier.next_due(after=now, besides=self._unreachable())) is not None:
+        if (due := self._frontier.next_due(after=now, besides=self._unreachable())) is not None:
             moments.append(due)
         if not moments:
             return
@@ -328,9 +344,12 @@ class FrontierScheduler(BaseScheduler):
     def _commit(self) -> None:
         try:
             payloads = self.run.recorder.sync()  # also for what ends no lease: a failure's note, a redirect on the way
+            if self._unspent:
+                self._spent = self._frontier.spend(self.run.day(time.time()), self._unspent)
+                self._unspent = 0
             if not self._finishes:
                 return
-            self.run.frontier.commit(self._finishes, payloads=payloads)
+            self._frontier.commit(self._finishes, payloads=payloads, tail=self.run.recorder.tail())
         except (sqlite3.Error, WarcWriteError) as error:
             self._fail(error)
             return
@@ -344,6 +363,16 @@ class FrontierScheduler(BaseScheduler):
             return False
         if not any(host.under_way for host in self._hosts.values()):
             self._stop("limit")
+        return True
+
+    def _closing_time(self, now: float) -> bool:
+        """Whether the site's window or its budget of the day says that no more may leave."""
+        reason = self.run.closed(now, requests=self._spent + self._unspent)
+        if reason is None:
+            return False
+        if not any(host.under_way for host in self._hosts.values()):
+            self._note(reason)
+            self._stop(reason.partition(":")[0])
         return True
 
     def _idle(self, spider: Spider) -> None:
@@ -371,3 +400,11 @@ class FrontierScheduler(BaseScheduler):
         if text not in self.run.notes:
             self.run.notes.append(text)
             logger.warning("%s", text)
+
+
+def _conditions(lease: Lease) -> dict[str, str]:
+    """Headers that let a server answer 304 where what we hold is what it has (RFC 9110 §13.1)."""
+    if lease.status != 200 or lease.payload_digest is None:
+        return {}
+    named = {"If-None-Match": lease.etag, "If-Modified-Since": lease.last_modified}
+    return {name: value for name, value in named.items() if value}

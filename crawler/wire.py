@@ -4,7 +4,8 @@ Scrapy hands a spider a parsed response: header case and order, duplicates, reas
 This handler is Scrapy's own, with three small subclasses of what it is made of:
 
     WireHandler.download_request   one `Tap` per request; whatever the tap heard goes to the crawler's `Recorder`
-    _TappedAgent                   sends the request with headers that carry the tap (they survive Twisted's copying)
+    _TappedAgent                   sends the request with headers that carry the tap (they survive Twisted's copying),
+                                   to no address that `crawler/resolver.py` does not offer
     _TappedProtocol                tells the tap what is written, and what is received before anything parses it
 
 A large body goes to a file while it arrives and is not handed on, so that neither we nor Scrapy hold it; how many bytes
@@ -15,10 +16,8 @@ change, and Scrapy is pinned to one minor version.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
-import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from io import BytesIO
@@ -44,6 +43,8 @@ from archive.errors import MuragatError
 from archive.model import DECODED_LIMIT_BYTES, Exchange, Tls
 from archive.spool import Spool
 from archive.warc import split_response
+from crawler.resolver import ForbiddenAddressError, Names, PublicAddresses
+from crawler.resolver import is_private as is_private
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
@@ -57,13 +58,10 @@ logger = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 256 * 1024  # of a head with the interim answers before it: as Chrome
 _MAX_LINE_BYTES = 1024 * 1024  # of the parser; beyond the bound above and one segment, so that ours speaks first
+_SIDE_KINDS = ("requisite", "document")  # of crawler/frontier.py, which the wire does not know
 # What of a large body is handed on for its links; a sitemap may have 50 MB (sitemaps.org).
 _HANDED_ON_BYTES = DECODED_LIMIT_BYTES
 _HAS_LINKS = re.compile(rb"html|xml|css|^text/|gzip|json|^$")
-
-
-class ForbiddenAddressError(Exception):
-    """The connection leads to a private address that the site's profile does not allow."""
 
 
 class UnheardError(Exception):
@@ -96,10 +94,11 @@ class ExchangeSink(Protocol):
 class Tap:
     """What one request sent and received so far."""
 
-    def __init__(self, sink: ExchangeSink, url: str, *, max_bytes: int) -> None:
+    def __init__(self, sink: ExchangeSink, url: str, *, max_bytes: int, bound: str = "crawl.max_bytes") -> None:
         self.url = url
         self._sink = sink
         self._max_bytes = max_bytes
+        self._bound = bound  # the key of the profile that says so
         self.peer: str | None = None
         self.tls: Tls | None = None
         self.body: Spool | None = None
@@ -127,9 +126,15 @@ class Tap:
 
     def _refuse(self, host: str, port: int) -> None:
         if not self._sink.may_connect(host, port):
-            raise ForbiddenAddressError(
-                f"{host}:{port} is a private address; `allow_private` in the site's profile names those that are meant"
-            )
+            raise ForbiddenAddressError.of(f"{host}:{port}")
+
+    def addresses(self, names: Names) -> PublicAddresses:
+        """What Twisted asks where to connect to; nothing that is not allowed, and then `stopped` says why."""
+        host = urlsplit(self.url).hostname or ""
+        return PublicAddresses(names, host, may_connect=self._sink.may_connect, refuse=self._stop)
+
+    def _stop(self, reason: Exception) -> None:
+        self.stopped = reason
 
     def hear(self, data: bytes, *, in_body: bool) -> None:
         """Keep what came, unless it is too much; `in_body`: the head was complete before it came."""
@@ -137,7 +142,7 @@ class Tap:
             self.stopped = DownloadCancelledError(f"a head of more than {MAX_HEAD_BYTES} bytes")
             return
         if self.size + len(data) > self._max_bytes:
-            self.stopped = DownloadCancelledError(f"more than {self._max_bytes} bytes (crawl.max_bytes)")
+            self.stopped = DownloadCancelledError(f"more than {self._max_bytes} bytes ({self._bound})")
             data = data[: self._max_bytes - self.size]
         self.size += len(data)
         try:
@@ -182,14 +187,16 @@ class WireHandler(HTTP11DownloadHandler):
     def __init__(self, crawler: Crawler) -> None:
         super().__init__(crawler)
         self._pool._factory = _TappedFactory
+        self._names = Names()
 
     async def download_request(self, request: Request) -> Response:
         """Fetch; the exchange is in the WARC before the response is anybody's."""
         run = self._crawler.spider.run  # type: ignore[union-attr]
         sink: ExchangeSink = run.recorder
-        max_bytes: int = run.site.crawl.max_bytes
+        bound = "max_requisite_bytes" if _is_beside(request) else "max_bytes"
+        max_bytes: int = getattr(run.site.crawl, bound)
         request.meta["download_timeout"] = run.site.crawl.timeout
-        tap = Tap(sink, request.url.partition("#")[0], max_bytes=max_bytes)
+        tap = Tap(sink, request.url.partition("#")[0], max_bytes=max_bytes, bound=f"crawl.{bound}")
         truncated: str | None = None
         failure: BaseException | None = None
         try:
@@ -245,6 +252,7 @@ class WireHandler(HTTP11DownloadHandler):
     def _agent(self, tap: Tap, *, max_bytes: int) -> _TappedAgent:
         return _TappedAgent(
             tap=tap,
+            names=self._names,
             spool_bytes=self._crawler.spider.run.recorder.spool_bytes,  # type: ignore[union-attr]
             contextFactory=self._contextFactory,
             bindAddress=self._bind_address,
@@ -255,6 +263,11 @@ class WireHandler(HTTP11DownloadHandler):
             crawler=self._crawler,
             tls_verbose_logging=self._tls_verbose_logging,
         )
+
+
+def _is_beside(request: Request) -> bool:
+    """Whether it is no page, nor what tells of pages, but what a page needs or links to."""
+    return getattr(request.meta.get("lease"), "kind", None) in _SIDE_KINDS
 
 
 def _why_cut(flags: Iterable[str]) -> str | None:
@@ -291,20 +304,6 @@ def final_response(received: bytes) -> bytes:
     return received[position:]
 
 
-def is_private(host: str) -> bool:
-    """Whether an IP address, in any spelling that a resolver takes for one, is one that no public site has."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        try:
-            address = ipaddress.IPv4Address(socket.inet_aton(host))  # 2130706433, 0x7f.1, 127.1, 0177.0.0.1
-        except (OSError, ValueError):
-            return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return not address.is_global or address.is_multicast
-
-
 # ---------------------------------------------------------------- the three subclasses
 
 
@@ -321,9 +320,10 @@ class _TapHeaders(Headers):
 
 
 class _TappedAgent(_ScrapyAgent):
-    def __init__(self, *, tap: Tap, spool_bytes: int, **settings: Any) -> None:
+    def __init__(self, *, tap: Tap, names: Names, spool_bytes: int, **settings: Any) -> None:
         super().__init__(**settings)
         self._tap = tap
+        self._names = names
         self._spool_bytes = spool_bytes
 
     def _cb_bodyready(self, txresponse: TwistedResponse, request: Request) -> _ResultT | Deferred[_ResultT]:
@@ -340,6 +340,8 @@ class _TappedAgent(_ScrapyAgent):
 
     def _get_agent(self, request: Request, timeout: float) -> Agent:
         agent = super()._get_agent(request, timeout)
+        endpoints: Any = agent._endpointFactory
+        endpoints._reactor = _Reactor(endpoints._reactor, self._tap.addresses(self._names))
         send = agent.request
 
         def request_with_tap(
@@ -354,6 +356,18 @@ class _TappedAgent(_ScrapyAgent):
 
         agent.request = request_with_tap  # type: ignore[method-assign]
         return agent
+
+
+class _Reactor:
+    """The reactor, but for what it is asked where a name leads."""
+
+    def __init__(self, reactor: Any, resolver: PublicAddresses) -> None:
+        self._reactor = reactor
+        self.nameResolver = resolver
+        directlyProvides(self, providedBy(reactor))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
 
 
 class _TappedProtocol(_LenientHTTP11ClientProtocol):
@@ -390,9 +404,12 @@ class _TappedProtocol(_LenientHTTP11ClientProtocol):
             if not self._tls_read:  # before the first byte came the handshake was not over
                 self._tls_read, self._tls = True, _describe_tls(self.transport)
             tap.tls = self._tls
-            tap.hear(data, in_body=self._parser is not None and self._parser.state == BODY)
+            in_body = self._parser is not None and self._parser.state == BODY
+            tap.hear(data, in_body=in_body)
             if tap.stopped is not None:
                 tap.finished = True
+                if not in_body:  # Twisted asks again for an answer of which it has not had a byte
+                    super().dataReceived(data[:1])  # type: ignore[no-untyped-call]
                 self.transport.abortConnection()
                 return
         super().dataReceived(data)  # type: ignore[no-untyped-call]

@@ -28,7 +28,11 @@ SEED = int(os.environ.get("MURAGAT_TEST_SEED") or time.time_ns() % 1_000_000)
 PAGES = 200
 # Read anew by every crawl: they tell of what is new.
 LISTINGS = {"/robots.txt", "/", "/hub"}
-ALL = LISTINGS | {f"/page/{number}" for number in range(1, PAGES)}
+# Numbers written in letters: pages that differ in a number only, and show nothing but each other, are a trap.
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+NUMBERS = {f"/page/{str(number).translate(LETTERS)}": number for number in range(1, PAGES)}
+PATHS = {number: path for path, number in NUMBERS.items()}
+ALL = LISTINGS | NUMBERS.keys()
 
 
 def site(path: str) -> Answer:
@@ -36,12 +40,11 @@ def site(path: str) -> Answer:
     if path == "/":
         return links("/hub")
     if path == "/hub":
-        return links("/", *(f"/page/{number}" for number in range(1, 160)))
-    number = int(path.rpartition("/")[2]) if path.startswith("/page/") else 0
-    if not 0 < number < PAGES:
+        return links("/", *(PATHS[number] for number in range(1, 160)))
+    if (number := NUMBERS.get(path)) is None:
         return page("none", status="404 Not Found")
     further = [n for n in (number * 2, number * 2 + 1, number + 7, number // 2) if 0 < n < PAGES]
-    answer = links("/hub", *(f"/page/{n}" for n in further))
+    answer = links("/hub", *(PATHS[n] for n in further))
     return replace(answer, pieces=(*answer.pieces[:-1], _unique(answer.pieces[-1], number)), seconds=0.04)
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from archive.errors import LockedError
-from crawler.frontier import Counts, Finish, Frontier, Kind, Lease, Offer, Outcome, connect, lock_site, transaction
+from crawler.frontier import Counts, Finish, Kind, Lease, Offer, Outcome
+from crawler.frontier_db import SqliteFrontier, connect, lock_site, transaction
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -28,8 +29,8 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def begin(db: sqlite3.Connection, *, site: str = "haber", now: float = NOW, full: bool = False) -> Frontier:
-    return Frontier(db, site=site, name=f"{site}-{now:.0f}", now=now, full=full)
+def begin(db: sqlite3.Connection, *, site: str = "haber", now: float = NOW, full: bool = False) -> SqliteFrontier:
+    return SqliteFrontier(db, site=site, name=f"{site}-{now:.0f}", now=now, full=full)
 
 
 def page(
@@ -128,8 +129,8 @@ def test_what_a_dead_process_had_leased_waits_again(tmp_path: Path) -> None:
     path = tmp_path / "frontier.db"
     code = (
         "import os, signal, sys; sys.path.insert(0, '.')\n"
-        "from crawler.frontier import *\n"
-        f"f = Frontier(connect(Path({str(path)!r})), site='haber', name='x', now={NOW})\n"
+        "from crawler.frontier_db import *\nfrom crawler.frontier import *\n"
+        f"f = SqliteFrontier(connect(Path({str(path)!r})), site='haber', name='x', now={NOW})\n"
         f"f.offer([Offer(url={at('a')!r}, kind=Kind.PAGE, host='haber.example', priority=1, depth=0, found_on='')],"
         f" now={NOW})\n"
         f"assert len(f.lease(9, now={NOW})) == 1\n"
@@ -372,7 +373,7 @@ def test_a_transaction_takes_the_writers_place_at_once(db: sqlite3.Connection, t
 def test_a_second_crawl_of_a_site_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
     folder = tmp_path / "locks"
     code = (
-        "import sys; from pathlib import Path; from crawler.frontier import lock_site\n"
+        "import sys; from pathlib import Path; from crawler.frontier_db import lock_site\n"
         f"held = lock_site(Path({str(folder)!r}), 'haber'); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

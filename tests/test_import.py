@@ -8,18 +8,22 @@ import http.client
 import io
 import json
 import os
+import random
 import shutil
+import socket
 import sqlite3
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from base64 import b64encode, urlsafe_b64encode
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from hashlib import sha1, sha256
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,7 +40,13 @@ from archive.index import index_archive, rebuild
 from archive.query import payload
 from archive.schema import connect_readonly
 from archive.warc import Kept, digest_of, normal_digest, read_warc
+from crawler.demo.gold import load_gold
 from crawler.demo.server import DemoSite
+
+if sys.version_info >= (3, 14):
+    import compression.zstd as zstd
+else:
+    import backports.zstd as zstd
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 STORY = page(
@@ -114,9 +124,9 @@ def wacz(**entries: bytes) -> bytes:
     return package.getvalue()
 
 
-def zstd(content: bytes) -> bytes:
-    compress = pytest.importorskip("backports.zstd", reason="zstd comes with the extra `crawl`").compress
-    return bytes(compress(content))
+def frame(content: bytes, dictionary: zstd.ZstdDict | None = None) -> bytes:
+    """A zstd frame with its checksum, as the command `zstd` writes it."""
+    return bytes(zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1}, zstd_dict=dictionary))
 
 
 # ---------------------------------------------------------------- containers
@@ -176,20 +186,81 @@ def test_every_container_gives_the_same_article(
     assert payload(connect_readonly(directory.db), directory, URL).body == STORY
 
 
-@pytest.mark.parametrize("dictionary", [False, True])
-def test_zstd_is_read_with_and_without_a_dictionary(directory: ArchiveDir, tmp_path: Path, dictionary: bool) -> None:
-    content = zstd(response()) + zstd(REQUEST)
-    if dictionary:
-        from backports.zstd import ZstdDict, compress
+TRAINED = zstd.train_dict([page(f"Haber {number}", f"Metin {number}. " * 40) for number in range(200)], 4096)
 
-        trained = ZstdDict(response()[:512], is_raw=True)
-        frames = compress(response(), zstd_dict=trained) + compress(REQUEST, zstd_dict=trained)
-        content = b"\x5d\x2a\x4d\x18" + struct.pack("<I", 512) + response()[:512] + frames
+
+@pytest.mark.parametrize(
+    ("dictionary", "packed"),
+    [(None, False), (zstd.ZstdDict(STORY, is_raw=True), False), (TRAINED, False), (TRAINED, True)],
+    ids=["none", "raw", "trained", "trained-packed"],
+)
+def test_zstd_is_read_with_and_without_a_dictionary(
+    directory: ArchiveDir, tmp_path: Path, dictionary: zstd.ZstdDict | None, packed: bool
+) -> None:
+    """A frame for each record; the dictionary before them in a skippable frame, as it is or in zstd itself."""
+    content = b"".join(frame(one, dictionary) for one in (response(), REQUEST, response(OTHER)))
+    if dictionary:
+        held = frame(dictionary.dict_content) if packed else dictionary.dict_content
+        content = b"\x5d\x2a\x4d\x18" + struct.pack("<I", len(held)) + held + content
 
     done = one(directory, tmp_path / "a.warc.zst", content)
 
-    assert (done.container, done.captures, done.damaged) == ("WARC in zstd", 1, [])
-    assert done.kept_as == "a.warc.zst"
+    assert (done.container, done.captures, done.damaged) == ("WARC in zstd", 2, [])
+    assert done.kept_as == "a.warc.zst" and (directory.warcs / done.kept_as).read_bytes() == content
+    assert rows(directory, "SELECT url, payload_digest, status FROM captures ORDER BY url") == [
+        (OTHER, digest_of(STORY), 200), (URL, digest_of(STORY), 200),
+    ]  # fmt: skip
+    assert payload(connect_readonly(directory.db), directory, URL).body == STORY
+
+
+def test_a_flipped_byte_in_zstd_loses_one_record_and_no_other(directory: ArchiveDir, tmp_path: Path) -> None:
+    first, second, third = (frame(response(f"{URL}{number}")) for number in range(3))
+    broken = bytearray(second)
+    broken[len(second) // 2] ^= 0x40
+
+    done = one(directory, tmp_path / "a.warc.zst", first + broken + third)
+
+    assert len(done.damaged) == 1
+    assert done.damaged[0].startswith(f"a.warc.zst at byte {len(first)}: damaged zstd frame")
+    assert rows(directory, "SELECT url FROM captures ORDER BY url") == [(f"{URL}0",), (f"{URL}2",)]
+
+
+@pytest.mark.parametrize(("pack", "size"), [(members, 3_000), (frame, 200_000)], ids=["gzip", "zstd"])
+def test_a_file_packed_whole_and_torn_keeps_the_records_before_the_tear(
+    directory: ArchiveDir, tmp_path: Path, pack: Callable[[bytes], bytes], size: int
+) -> None:
+    """In zstd, those in whole blocks: it unpacks 128 KiB or nothing."""
+    noise = random.Random(1).randbytes(size)
+    content = pack(response() + response(OTHER) + response(f"{OTHER}x", noise))
+
+    done = one(directory, tmp_path / "a", content[: -size // 2])
+
+    assert len(done.damaged) == 1 and "a at byte 0: " in done.damaged[0] and "cut off" in done.damaged[0]
+    assert rows(directory, "SELECT url FROM captures ORDER BY url") == [(OTHER,), (URL,)]
+
+
+@pytest.mark.parametrize("size", [len(frame(response())) + 30, len(frame(response())) + 3])
+def test_a_zstd_frame_cut_off_is_named_and_what_is_before_it_kept(
+    directory: ArchiveDir, tmp_path: Path, size: int
+) -> None:
+    done = one(directory, tmp_path / "a.warc.zst", (frame(response()) + frame(response(OTHER)))[:size])
+
+    begins = len(frame(response()))
+    assert done.damaged == [f"a.warc.zst at byte {begins}: the zstd frame that begins here does not end: cut off"]
+    assert rows(directory, "SELECT url FROM captures") == [(URL,)]
+
+
+def test_without_a_zstd_library_one_line_says_what_to_install(directory: ArchiveDir, tmp_path: Path) -> None:
+    path = _written(tmp_path / "a.warc.zst", frame(response()))
+    lacking = "import sys; sys.modules.update(dict.fromkeys(['backports.zstd', 'compression.zstd'])); "
+
+    done = muragat(directory, "import", str(path), before=lacking)
+
+    needed = "a Python built with zstd" if sys.version_info >= (3, 14) else "`pip install backports.zstd`"
+    assert done.returncode == 1
+    line = f"a.warc.zst at byte 0: reading zstd needs {needed}; or undo it with `zstd -d`"
+    assert done.stderr.splitlines() == [f"damaged: {line}", f"muragat: nothing was imported: {line}"]
+    assert not list(directory.warcs.iterdir()) and not directory.manifest.exists()
 
 
 @pytest.mark.parametrize(
@@ -553,6 +624,111 @@ def test_wget_counts_chunk_framing_in_and_its_revisits_still_find_their_page(
     ]
 
 
+# It asks nothing of loopback addresses unless it is told so, for which there is no option.
+WARCPROX = """
+from warcprox import main, warcproxy
+warcproxy.WarcProxyHandler.allow_localhost = True
+main.main()
+"""
+needs_warcprox = pytest.mark.skipif(not find_spec("warcprox"), reason="needs warcprox, which `make` installs")
+# Of the demo site: path → what is asked with it.
+ASKED: dict[str, dict[str, str]] = {
+    "/": {},  # chunked
+    "/kategori/toplum/": {"Accept-Encoding": "gzip"},  # chunked, too
+    "/turkistanda-yesevi-yili/": {},
+    "/saat-dilimi-degisti/": {"Accept-Encoding": "gzip"},
+    "/arsiv/2004/metro.html": {},  # windows-1254
+    "/missing/": {},
+    "/?p=1413": {},  # moved
+}
+AGAIN = ("/", "/saat-dilimi-degisti/")
+
+
+@needs_warcprox
+def test_a_session_of_warcprox_is_imported_whole(directory: ArchiveDir, tmp_path: Path) -> None:
+    """Each page has the body and the status that the server gives to who asks it directly; so has a revisit."""
+    with DemoSite() as site:
+        base, direct = site.url.rstrip("/"), urlsplit(site.url).port or 0
+        sent = {f"{base}{path}": fetch(direct, path, headers) for path, headers in ASKED.items()}
+        with warcprox(tmp_path) as port:
+            through = {base + path: fetch(port, base + path, headers) for path, headers in ASKED.items()}
+            wait_until(lambda: urls_written(port) == len(ASKED))  # what is not written yet is nobody's original
+            for path in AGAIN:
+                fetch(port, base + path, ASKED[path])
+    assert through == sent and Counter(status for status, _ in sent.values()) == {200: 5, 301: 1, 404: 1}
+
+    done = one(directory, next(tmp_path.glob("WARCPROX-*.warc.gz")))
+
+    assert (done.container, done.damaged, done.read_from) == ("WARC in gzip", [], [done.kept_as])
+    assert done.records == {"warcinfo": 1, "response": 7, "revisit": 2, "request": 9}
+    found = rows(directory, "SELECT url, record_type, status, payload_digest FROM captures ORDER BY offset")
+    expected = [(url, "response", status, digest_of(body)) for url, (status, body) in sent.items()]
+    expected += [(base + path, "revisit", 200, digest_of(sent[base + path][1])) for path in AGAIN]
+    assert sorted(found) == sorted(expected)
+    titles = {base + story.path: story.title for story in load_gold()}
+    read = dict(rows(directory, "SELECT url, title FROM articles"))
+    assert read == {url: titles[url] for url in sent if url in titles} and len(read) == 3
+    db = connect_readonly(directory.db)
+    assert {url: payload(db, directory, url).body for url in sent} == {url: body for url, (_, body) in sent.items()}
+    for url, status, body in replayed(directory):
+        assert (status, body) == sent[url], url
+
+
+@contextmanager
+def warcprox(folder: Path) -> Iterator[int]:
+    """A warcprox that writes into `folder`, and closes its WARC when the block ends; its port."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    # Its statistics would hold everything up for half a minute.
+    options = ["-b", "127.0.0.1", "-p", str(port), "-z", "-d", str(folder), "--stats-db-file=/dev/null", "-q"]
+    proxy = subprocess.Popen([sys.executable, "-P", "-c", WARCPROX, *options], cwd=folder, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: listens(port))
+        yield port
+        proxy.terminate()
+        assert proxy.wait(60) == 0
+    finally:
+        proxy.kill()
+        proxy.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline, "not in 60 s"
+        time.sleep(0.05)
+
+
+def urls_written(port: int) -> int:
+    """How many exchanges warcprox says it has written."""
+    return int(json.loads(fetch(port, "/status", {})[1])["urls_processed"])
+
+
+def fetch(port: int, target: str, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Status and body of one GET, the body without chunk framing, still compressed."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request("GET", target, headers=headers)
+        got = connection.getresponse()
+        return got.status, got.read()
+
+
+def replayed(directory: ArchiveDir) -> list[tuple[str, int, bytes]]:
+    """URL, status and body of every capture, as they replay."""
+    from archive.replay import ReplayServer, replay_url
+
+    captured = rows(directory, "SELECT url, captured_at FROM captures")
+    with ReplayServer(directory, port=0) as server:
+        moments = [(str(url), datetime.fromisoformat(str(at))) for url, at in captured]
+        asked = [(url, urlsplit(replay_url(server.url, url, at, raw=True, exact=True))) for url, at in moments]
+        zipped = {"Accept-Encoding": "gzip"}  # else it would unpack what is
+        return [(url, *fetch(server.port, f"{x.path}?{x.query}" if x.query else x.path, zipped)) for url, x in asked]
+
+
 def test_what_the_command_says_and_returns(directory: ArchiveDir, tmp_path: Path) -> None:
     good, bad = _written(tmp_path / "a.warc", response()), _written(tmp_path / "b.txt", b"hello")
 
@@ -569,8 +745,10 @@ def test_what_the_command_says_and_returns(directory: ArchiveDir, tmp_path: Path
     assert verified.returncode == 0, verified.stdout
 
 
-def muragat(directory: ArchiveDir, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "crawler.cli", "--archive", str(directory.root), *words]
+def muragat(directory: ArchiveDir, *words: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own; `before` is Python that runs there first."""
+    start = f"{before}from crawler.cli import main; main()"
+    command = [sys.executable, "-P", "-c", start, "--archive", str(directory.root), *words]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
 

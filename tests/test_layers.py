@@ -23,13 +23,16 @@ LAYERS = (
     ("archive.warc", "archive.extract"),
     ("archive.manifest", "archive.foreign"),
     ("archive.schema",),
-    ("archive.index", "archive.query", "archive.export", "archive.verify", "archive.importing"),
+    ("archive.index", "archive.looks", "archive.query", "archive.export", "archive.verify", "archive.importing"),
     ("archive.replay", "archive.web"),
     ("archive.cli",),
     (
         *("crawler.begin", "crawler.crawl", "crawler.demo", "crawler.discover", "crawler.follow", "crawler.frontier"),
+        *("crawler.decode", "crawler.frontier_db", "crawler.resolver"),
         *("crawler.links", "crawler.probe", "crawler.progress", "crawler.recorder", "crawler.revisit", "crawler.run"),
         *("crawler.schedule", "crawler.scheduler", "crawler.settings", "crawler.spiders", "crawler.wire"),
+        *("crawler.politeness", "crawler.scope", "crawler.tail", "crawler.traps", "crawler.urls"),
+        *("crawler.profile", "crawler.sources", "crawler.visit"),
     ),
     ("crawler.cli",),
 )
@@ -38,13 +41,14 @@ STRANGERS = ("crawler.wire", "crawler.frontier", "crawler.revisit", "crawler.sch
 # One library, one home: to replace a library, open the modules named here.
 HOMES = {
     "apscheduler": ("crawler.schedule",),
-    "backports": ("archive.foreign",),  # zstd, which comes with Scrapy
+    "backports": ("archive.foreign",),  # zstd
     "click": ("archive.cli", "crawler.cli", "crawler.demo.story"),
+    "compression": ("archive.foreign",),  # zstd again: Python's own from 3.14 on
     "fontTools": ("crawler.demo.make_font",),
     "cryptography": ("archive.verify",),
     "datasette": ("archive.web",),
     "dateparser": ("archive.dates",),
-    "isal": ("archive.warc",),
+    "isal": ("archive.warc", "crawler.decode"),
     "lxml": ("archive.extract", "crawler"),
     "msgspec": ("archive.config", "crawler.demo.content"),
     "protego": ("crawler",),
@@ -54,7 +58,7 @@ HOMES = {
     "selectolax": ("crawler",),
     "simplemma": ("archive.language",),
     "snowballstemmer": ("archive.language",),
-    "sqlite_utils": ("archive.schema", "archive.index", "archive.query"),
+    "sqlite_utils": ("archive.schema", "archive.index", "archive.looks", "archive.query"),
     "trafilatura": ("archive.extract",),
     "twisted": ("crawler",),
     "uvloop": ("crawler",),
@@ -65,8 +69,8 @@ HOMES = {
 }
 # What a plain install lacks. The command line is the way in for everybody, so it names these inside functions only.
 EXTRAS = {
-    *("apscheduler", "backports", "gevent", "itemadapter", "parsel", "protego", "pywb", "scrapy", "selectolax"),
-    *("twisted", "uvloop", "w3lib", "waitress", "zope"),
+    *("apscheduler", "gevent", "itemadapter", "parsel", "protego", "pywb", "scrapy", "selectolax", "twisted", "uvloop"),
+    *("w3lib", "waitress", "zope"),
 }
 FRONT_DOOR = "crawler.cli"
 

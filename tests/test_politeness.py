@@ -3,80 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from small_site import CONTACT, Site, archive_of, counts, crawl, errors, muragat, serve
 
 from archive.config import ArchiveDir
-from crawler.begin import init_archive
 
-ROOT = Path(__file__).resolve().parent.parent
 AGENT = "muragat/"
-CONTACT = "ali@haber.example"
-
-Answer = tuple[int, dict[str, str], str]
-
-
-class Site:
-    """A server on loopback: what it answers, and what it was asked when, in the order of asking."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.url = f"http://127.0.0.1:{port}/"
-        self.answers: dict[str, Answer | Callable[[int], Answer]] = {}  # a callable gets the number of the request
-        self.asked: list[tuple[float, str, str]] = []  # time, path, User-Agent
-
-    def pages(self, *paths: str, robots: str | None = "") -> None:
-        """A home page that links to these pages, each of which says its name."""
-        links = "".join(f'<a href="{path}">x</a>' for path in paths)
-        self.answers["/"] = (200, {}, f"<html><body>{links}</body></html>")
-        self.answers |= {path: (200, {}, f"<html><body>{path}</body></html>") for path in paths}
-        if robots is not None:
-            self.answers["/robots.txt"] = (200, {"Content-Type": "text/plain"}, robots)
-
-    def paths(self) -> list[str]:
-        return [path for _, path, _ in self.asked]
-
-    def gaps(self) -> list[float]:
-        times = [at for at, _, _ in self.asked]
-        return [later - sooner for sooner, later in pairwise(times)]
-
-
-@contextmanager
-def serve() -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            before = served.paths().count(self.path)
-            served.asked.append((time.monotonic(), self.path, self.headers["User-Agent"]))
-            answer = served.answers.get(self.path, (404, {}, "yok"))
-            status, headers, body = answer(before) if callable(answer) else answer
-            self.send_response(status)
-            for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *parts: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        served = Site(server.server_port)
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        try:
-            yield served
-        finally:
-            server.shutdown()
 
 
 @pytest.fixture
@@ -89,25 +26,6 @@ def site() -> Iterator[Site]:
 def archive(site: Site, tmp_path: Path) -> ArchiveDir:
     """An archive of that site, which has a delay of its own only where a test says so."""
     return archive_of(site, tmp_path / "arsiv")
-
-
-def archive_of(site: Site, root: Path, *, delay: float = 0.0) -> ArchiveDir:
-    init_archive(root, url=None, contact=CONTACT, operator="")
-    (root / "sites" / "haber.toml").write_text(
-        f'title = "Haber"\n[crawl]\nseeds = ["{site.url}"]\nhosts = ["127.0.0.1:{site.port}"]\n'
-        f'allow_private = ["127.0.0.1:{site.port}"]\ndelay = {delay}\n'
-    )
-    return ArchiveDir(root)
-
-
-def crawl(archive: ArchiveDir, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-m", "crawler.cli", "--archive", str(archive.root), "crawl", "--no-wait"]
-    return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, timeout=60)
-
-
-def counts(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(done.stdout)["counts"]
-    return found
 
 
 # ---------------------------------------------------------------- robots.txt
@@ -142,8 +60,9 @@ def test_every_request_names_the_product_and_whom_to_write_to(site: Site, archiv
 
     crawl(archive)
 
-    assert {path for _, path, _ in site.asked} == {"/robots.txt", "/", "/1"}
-    assert all(agent.startswith(AGENT) and agent.endswith(f"(+mailto:{CONTACT})") for _, _, agent in site.asked)
+    assert set(site.paths()) == {"/robots.txt", "/", "/1"}
+    agents = {asked.headers["User-Agent"] for asked in site.asked}
+    assert all(agent.startswith(AGENT) and agent.endswith(f"(+mailto:{CONTACT})") for agent in agents)
 
 
 def test_robots_is_asked_first_and_what_it_forbids_is_never_asked(site: Site, archive: ArchiveDir) -> None:
@@ -190,11 +109,6 @@ def test_a_host_without_robots_is_free(site: Site, archive: ArchiveDir) -> None:
     assert sorted(site.paths()) == ["/", "/1", "/robots.txt"]
 
 
-def errors(done: subprocess.CompletedProcess[str]) -> list[str]:
-    assert "Traceback" not in done.stderr
-    return [line for line in done.stderr.splitlines() if line.startswith("muragat: ")]
-
-
 # ---------------------------------------------------------------- a host in trouble
 
 
@@ -204,8 +118,8 @@ def test_a_host_that_says_retry_after_is_left_alone_until_then(site: Site, archi
 
     done = crawl(archive, "--json")
 
-    asked_at = next(at for at, path, _ in site.asked if path == "/2")
-    following = [at for at, _, _ in site.asked if at > asked_at]
+    asked_at = next(asked.at for asked in site.asked if asked.path == "/2")
+    following = [asked.at for asked in site.asked if asked.at > asked_at]
     assert 2.0 <= following[0] - asked_at < 4.5, site.gaps()
     assert site.paths().count("/2") == 2
     assert done.returncode == 0
@@ -286,3 +200,95 @@ def test_the_feed_of_a_site_is_read_though_its_page_links_to_it_too(site: Site, 
     crawl(archive)
 
     assert sorted(site.paths()) == ["/", "/feed/", "/robots.txt", "/yeni"]
+
+
+# ---------------------------------------------------------------- hours, days, and hosts that want none of us
+
+
+def test_no_request_leaves_outside_the_window_of_the_profile(site: Site, tmp_path: Path) -> None:
+    site.pages("/1")
+    now = datetime.now(UTC)
+    window = f"{now + timedelta(hours=3):%H:%M}-{now + timedelta(hours=5):%H:%M}"
+    archive = archive_of(site, tmp_path / "gece", more=f'window = "{window}"\n')
+
+    done = crawl(archive, "--json")
+
+    report = json.loads(done.stdout)
+    assert (done.returncode, site.asked, report["reason"]) == (0, [], "window")
+    assert report["counts"]["waiting"] == 1
+    assert f"is asked between {window} UTC only" in report["notes"][0]
+
+
+def test_a_crawl_goes_on_when_its_window_is_open(site: Site, tmp_path: Path) -> None:
+    site.pages("/1")
+    now = datetime.now(UTC)
+    window = f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=1):%H:%M}"  # over midnight at some hours
+
+    done = crawl(archive_of(site, tmp_path / "gece", more=f'window = "{window}"\n'), "--json")
+
+    assert json.loads(done.stdout)["reason"] == "finished"
+    assert sorted(site.paths()) == ["/", "/1", "/robots.txt"]
+
+
+def test_a_budget_is_for_a_day_not_for_a_crawl(site: Site, tmp_path: Path) -> None:
+    site.pages(*(f"/haber-{name}" for name in "abcdefgh"))
+    archive = archive_of(site, tmp_path / "az", more="budget = 5\nconcurrency = 1\n")
+
+    first, second = crawl(archive, "--json"), crawl(archive, "--json")
+
+    assert [json.loads(done.stdout)["reason"] for done in (first, second)] == ["budget", "budget"]
+    assert len(site.asked) == 5
+    assert "the 5 requests of" in json.loads(second.stdout)["notes"][-1]
+
+
+def test_a_host_that_wants_days_of_peace_has_them_from_the_next_crawl_too(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/1", "/2", "/3", robots="User-agent: *\nCrawl-delay: 0.05\n")
+    site.answers["/2"] = (503, {"Retry-After": "172800"}, "")
+
+    first = crawl(archive)
+    asked = site.paths()
+    second = crawl(archive)
+
+    assert asked.count("/2") == 1
+    assert site.paths() == asked  # not one request more
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert all("asks to be left alone until" in errors(done)[0] for done in (first, second))
+
+
+def test_what_pages_ask_of_robots_is_recorded(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/1", "/2")
+    site.answers["/1"] = (200, {"X-Robots-Tag": "noarchive"}, "<title>1</title>")
+    site.answers["/2"] = (200, {}, '<meta name="robots" content="noindex, nofollow"><a href="/3">x</a>')
+    site.answers["/3"] = (200, {}, "<title>3</title>")
+
+    crawl(archive)
+
+    lines = muragat(archive, "urls", "--state", "done", "--json").stdout.splitlines()
+    said = {urlsplit(row["url"]).path: row["directives"] for row in map(json.loads, lines)}
+    assert said == {"/robots.txt": None, "/": None, "/1": "noarchive", "/2": "noindex, nofollow", "/3": None}
+
+
+def test_each_refusal_is_counted_by_its_rule_and_listed(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/1", "/1?share=x", "/?s=ara", "https://baska.example/", "/a/a/a/a/")
+
+    done = crawl(archive, "--json")
+    table = muragat(archive, "urls").stdout
+    listed = muragat(archive, "urls", "--rule", "share or reply link").stdout
+
+    rules = {"share or reply link": 1, "search or filter": 1, "off-site": 1, "repeated path": 1}
+    assert counts(done)["skipped"] == rules
+    assert all(rule in table for rule in rules)
+    assert listed.rstrip().split("\t") == ["refused", "share or reply link", f"{site.url}1?share=x", site.url]
+
+
+def test_a_slash_that_a_site_adds_is_added_by_us_after_a_while(site: Site, archive: ArchiveDir) -> None:
+    names = ["bir", "iki", "uc", "dort", "bes", "alti"]
+    site.pages(*(f"/{name}" for name in names[:3]))
+    site.answers |= {f"/{name}": (301, {"Location": f"/{name}/"}, "") for name in names}
+    site.answers |= {f"/{name}/": (200, {}, f"<title>{name}</title>") for name in names}
+    site.answers["/uc/"] = (200, {}, "".join(f'<a href="/{name}">x</a>' for name in names))
+
+    done = crawl(archive)
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(site.paths()) == sorted(["/", "/robots.txt", "/bir", "/iki", "/uc", *(f"/{name}/" for name in names)])

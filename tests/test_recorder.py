@@ -26,7 +26,7 @@ from archive.errors import WarcWriteError
 from archive.model import Exchange, RecordType, Tls
 from archive.verify import verify
 from archive.warc import TLS_URI, CrawlNote, Kept, Member, members, read_warc
-from crawler.frontier import connect
+from crawler.frontier_db import connect
 from crawler.recorder import Recorder
 
 pytest.importorskip("scrapy", reason="crawling needs the extra `crawl`")

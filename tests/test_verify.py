@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -27,9 +28,10 @@ from archive.config import ArchiveDir
 from archive.errors import LockedError, MuragatError
 from archive.index import index_archive
 from archive.model import Exchange
+from archive.spool import Spool
 from archive.verify import Kind, new_key, repair_open, sign, verify
-from archive.verify.records import GZIP_HEAD, Record, read_records
-from archive.warc import Original, WarcWriter, compress_record, digest_of, repair
+from archive.verify.records import Record, read_records
+from archive.warc import GZIP_HEAD, Original, WarcWriter, compress_record, digest_of, repair
 
 AT = datetime(2024, 3, 15, 9, 30, tzinfo=UTC)
 SERIES = "haber-20240315093000-00000-host"
@@ -140,6 +142,42 @@ def test_a_bit_that_no_reader_looks_at_is_found_with_its_record(archive: Archive
         findings = found(archive)  # among them the revisit of a payload that is not whole any more
         named = [place for _, file, place in findings if file == "one.warc.gz" and place is not None]
         assert named == [offset]
+
+
+@pytest.mark.parametrize("from_disk", [False, True])
+def test_one_flipped_bit_anywhere_around_a_stored_body_is_found_with_its_record(
+    tmp_path: Path, from_disk: bool
+) -> None:
+    """What came compressed lies in stored blocks: each has five bits no reader looks at, and states its length."""
+    directory = make_archive(tmp_path / "archive")
+    body = random.Random(2).randbytes(20_000)
+    body = body[:9000] + b"\x1f\x8b\x08" + body[9000:]
+    given = exchange("/packed", body, at="2024-01-01T00:00:00Z", fields="Content-Encoding: gzip\r\n")
+    spool = Spool(tmp_path)
+    spool.write(body)
+    if from_disk:
+        given = replace(given, response=given.response[: -len(body)], body=spool)
+    write_warc(directory, "one", [given])
+    spool.close()
+    index_archive(directory)
+    path = directory.warcs / "one.warc.gz"
+    content, (_, (start, length, _), _) = path.read_bytes(), members(path)
+    # Three blocks of the body, cut behind the first byte of the magic and at 16 KiB, and the one that ends the record.
+    heads = [content.index(piece, start) - 5 for piece in (body[:9001], body[9001:16384], body[16384:], b"\r\n\r\n")]
+    assert heads[-1] == start + length - 8 - 4 - 5 and content[heads[-1]] == 1
+    places = {
+        *((place, bit) for head in heads for place in range(head - 6, head + 5) for bit in range(8)),
+        *((place, place % 8) for place in (*range(start, heads[0], 31), *range(heads[0], start + length, 997))),
+        *((place, 7) for place in range(start + length - 12, start + length)),
+    }
+
+    for place, bit in sorted(places):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << bit
+        path.write_bytes(damaged)
+        findings = found(directory)
+        assert {offset for _, _, offset in findings if offset is not None} == {start}, (place, bit, findings)
+        assert (Kind.FILE_CHANGED, "one.warc.gz", None) in findings
 
 
 @pytest.mark.parametrize("place, value", [(3, 0x01), (4, 0x01), (8, 0x02), (9, 0x03)])  # flags, time, XFL, OS

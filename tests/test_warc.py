@@ -9,6 +9,7 @@ import sys
 import textwrap
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from warcio.bufferedreaders import ChunkedDataReader
 from archive import manifest
 from archive.errors import MuragatError, WarcReadError, WarcWriteError
 from archive.model import Capture, Exchange, RecordType
+from archive.spool import Spool
 from archive.warc import (
     CrawlNote,
     Damaged,
@@ -31,13 +33,16 @@ from archive.warc import (
     WarcWriter,
     dechunk,
     digest_of,
+    inflater,
     members,
+    next_member,
     parse_head,
     parse_warc_date,
     read_payload,
     read_warc,
     repair,
     split_response,
+    stored_member,
     warc_date,
 )
 
@@ -380,6 +385,94 @@ def test_a_file_that_cannot_even_be_begun_is_not_left_behind(tmp_path: Path) -> 
 
     assert "WarcWriteError" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+# ---------------------------------------------------------------- bodies that are compressed already
+
+
+def packed(body: bytes, path: str = "/packed") -> Exchange:
+    return exchange(path, body, head="Content-Encoding: gzip\r\n")
+
+
+NOISE = random.Random(3).randbytes(200_000)
+
+
+@pytest.mark.parametrize("size", [0, 1, 18, 16_383, 16_384, 16_385, 32_768, 65_536, 200_000])
+@pytest.mark.parametrize(
+    "kind", ["Content-Encoding: gzip", "Content-Encoding: br", "X-Real: 1\r\nContent-Type: image/png"]
+)
+def test_a_compressed_body_is_stored_and_every_reader_finds_it_whole(tmp_path: Path, size: int, kind: str) -> None:
+    given = exchange("/packed", NOISE[:size])
+    typed = given.response.replace(b"Content-Type: text/html; charset=utf-8", kind.encode())
+    given = replace(given, response=typed)
+    warc = writer(tmp_path)
+    capture = warc.write_exchange(given)
+    warc.close()
+
+    content = (tmp_path / NAME).read_bytes()
+    assert NOISE[:size][:16_384] in content
+    assert given.response in gzip.decompress(content)
+    assert given.response in inflater().decompress(content[capture.offset :][: capture.length])
+    assert check_member(Member(0, 0, gzip.decompress(content[capture.offset :][: capture.length]))) == []
+    with (tmp_path / NAME).open("rb") as file:
+        blocks = [one.raw_stream.read() for one in ArchiveIterator(file, no_record_parse=True)]
+    assert blocks[1] == given.response
+    assert read_payload(tmp_path, capture).body == NOISE[:size]
+
+
+def test_a_body_from_disk_is_stored_as_one_from_memory(tmp_path: Path) -> None:
+    body = NOISE * 13 + b"\x1f\x8b\x08" + NOISE  # more than two windows, with a magic in the third
+    spool = Spool(tmp_path)
+    spool.write(body)
+
+    assert b"".join(stored_member(b"head", spool.windows())) == b"".join(stored_member(b"head", (body,)))
+    assert gzip.decompress(b"".join(stored_member(b"head", (body,)))) == b"head" + body + b"\r\n\r\n"
+    spool.close()
+
+
+def test_no_record_begins_inside_a_body(tmp_path: Path) -> None:
+    """A page may be the gzip of a forged record: behind damage, whoever looks for the next record must not find it."""
+    forged = writer(tmp_path, "forged.warc.gz")
+    forged.write_exchange(exchange("/forged"))
+    forged.close()
+    body = (tmp_path / "forged.warc.gz").read_bytes()
+    warc = writer(tmp_path)
+    captures = [warc.write_exchange(packed(body)), warc.write_exchange(exchange("/next"))]
+    warc.close()
+    content = bytearray((tmp_path / NAME).read_bytes())
+    content[captures[0].offset + 100] ^= 0xFF
+    (tmp_path / NAME).write_bytes(content)
+
+    assert urls(tmp_path) == ["/next"]
+    with (tmp_path / NAME).open("rb") as file:
+        request = next_member(file, captures[0].offset + 1)
+    assert request == captures[0].offset + captures[0].length
+
+
+def test_a_block_ends_inside_every_gzip_magic_wherever_it_lies() -> None:
+    magic = b"\x1f\x8b\x08"
+    for place in (*range(5), 16_380, 16_381, 16_382, 16_383, 16_384, 29_920, 32_766):
+        body = NOISE[:place] + magic + b"\x08" * 29_920
+        member = b"".join(stored_member(b"head", (body,)))
+        assert member.count(magic) == 1
+        assert gzip.decompress(member) == b"head" + body + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+def test_a_body_made_of_gzip_magic_is_deflated(tmp_path: Path, spooled: bool) -> None:
+    """Stored, each magic would cost a block."""
+    body = b"\x1f\x8b\x08" * 700_000
+    given, spool = packed(body), Spool(tmp_path)
+    spool.write(body)
+    if spooled:
+        given = replace(packed(b""), body=spool)
+    warc = writer(tmp_path)
+    capture = warc.write_exchange(given)
+    spool.close()
+    warc.close()
+
+    assert capture.length < len(body) // 10
+    assert read_payload(tmp_path, capture).body == body
 
 
 # ---------------------------------------------------------------- torn and damaged files

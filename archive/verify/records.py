@@ -21,19 +21,21 @@ from archive.spool import Spool
 from archive.verify.findings import Kind
 from archive.warc import (
     CRAWL_URI,
+    GZIP_HEAD,
     TLS_URI,
     GzipError,
     compress_record,
     dechunk,
     inflater,
+    may_be_stored,
     parse_head,
     parse_warc_date,
     payload_pieces,
     split_response,
+    stored_member,
 )
 from archive.warc import warc_date as written
 
-GZIP_HEAD = bytes.fromhex("1f8b08000000000000ff")  # MTIME 0, XFL 0, OS 255: of every member our writer makes
 _WINDOW_BYTES = 256 * 1024
 _PIECE_BYTES = 8 * 1024  # fed to the decompressor at once; deflate makes at most 1032 times that of it
 _HEAD_BYTES = 1024 * 1024  # of a record's head; ours are below 10 kB
@@ -159,14 +161,17 @@ def odd_members(file: BinaryIO, size: int) -> list[int]:
 
 
 def _is_as_written(content: bytes, packed: bytes) -> bool:
+    """Whether one of the ways in which our writer packs, or has packed, gives these bytes."""
     end = _HEAD_END.search(content)
     if not end or compress_record(content) == packed:
         return True
     head, block, tail = content[: end.end()], content[end.end() : -4], content[-4:]
+    start, body = split_response(block)
+    if may_be_stored(body) and b"".join(stored_member(head + start, (body,))) == packed:
+        return True
     if compress_record(head, block, tail) == packed:
         return True
-    start, body = split_response(block)  # a large body comes from disk, in windows
-    windows = (body[at : at + _SMALL_BYTES] for at in range(0, len(body), _SMALL_BYTES))
+    windows = (body[at : at + _SMALL_BYTES] for at in range(0, len(body), _SMALL_BYTES))  # as a large one is read
     return compress_record(head, start, *windows, tail) == packed
 
 
