@@ -178,11 +178,15 @@ class FrontierScheduler(BaseScheduler):
             host.forbidden = True
             self.finished(Finish(url=lease.url, at=now, refused="private address"), host=lease.host)
             return
-        host.failed(now=now, wait=wait, status=status)
+        too_large = reason.startswith(TOO_LARGE)
+        if too_large:  # the host did nothing wrong
+            host.answered(now=now, seconds=None)
+        else:
+            host.failed(now=now, wait=wait, status=status)
         if wait is not None and wait > MAX_WAIT_SECONDS:
             self._leave_alone(lease.host, until=now + wait)
         attempts = lease.attempts + 1
-        final = attempts >= MAX_ATTEMPTS or reason.startswith(TOO_LARGE)
+        final = attempts >= MAX_ATTEMPTS or too_large
         if lease.kind is Kind.ROBOTS and final:
             host.robots_state = RobotsState.AWAY
             self._note(f"{lease.host}: robots.txt could not be read ({reason}); nothing else is asked of this host")
@@ -210,15 +214,13 @@ class FrontierScheduler(BaseScheduler):
 
     def _from_queues(self, now: float) -> Request | None:
         for name, host in self._hosts.items():
+            if host.robots_state is RobotsState.AWAY and host.queue:
+                self._release(host)
             while host.queue and host.ready(now):
                 lease = host.queue.popleft()
                 if host.forbidden:
                     self._leased.pop(lease.url, None)
                     self._finishes.append(Finish(url=lease.url, at=now, refused="private address"))
-                    continue
-                if host.robots_state is RobotsState.AWAY:
-                    self._leased.pop(lease.url, None)
-                    self._frontier.release([lease.url])
                     continue
                 if host.robots_state is RobotsState.KNOWN and now - host.robots_at > ROBOTS_AGE_SECONDS:
                     host.robots_state = RobotsState.UNKNOWN
@@ -239,6 +241,14 @@ class FrontierScheduler(BaseScheduler):
                 logger.debug("to %s: %s", name, lease.url)
                 return self._request(lease)
         return None
+
+    def _release(self, host: Host) -> None:
+        """Give back what a host that is left alone was to be asked."""
+        urls = [lease.url for lease in host.queue]
+        host.queue.clear()
+        for url in urls:
+            self._leased.pop(url, None)
+        self._frontier.release(urls)
 
     def _robots_lease(self, lease: Lease) -> Lease:
         scheme = lease.url.partition(":")[0]
@@ -279,7 +289,8 @@ class FrontierScheduler(BaseScheduler):
             self._leased[lease.url] = lease
             host = self._host(lease.host)
             if lease.kind is Kind.ROBOTS:
-                host.robots_state = RobotsState.ASKED
+                if host.robots_state is not RobotsState.AWAY:
+                    host.robots_state = RobotsState.ASKED
                 host.queue.appendleft(lease)
             else:
                 host.queue.append(lease)

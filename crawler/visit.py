@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from archive.errors import SiteError
 from crawler.discover import Robots
 from crawler.links import MAX_REDIRECTS, clean
-from crawler.resolver import is_private
+from crawler.resolver import ForbiddenAddressError, choose, is_private, look_up
 from crawler.run import PRODUCT
 
 MAX_REQUESTS = 8
@@ -106,24 +106,38 @@ class Visit:
 
     def _ask_once(self, url: str) -> Answer:
         parts = urlsplit(url)
-        connection: http.client.HTTPConnection = (
-            http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context())
-            if parts.scheme == "https"
-            else http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
-        )
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT_SECONDS)
         try:
-            connection.connect()
-            peer, port = connection.sock.getpeername()[:2]
-            if is_private(peer) and (f"[{peer}]:{port}" if ":" in peer else f"{peer}:{port}") not in self.allowed:
-                where = f"the private address {peer}:{port}, which nobody typed"
-                raise SiteError(f"{url} leads to {where}; if that is the site, give this address itself")
+            connection.sock = self._connect(host, port, url)
+            if parts.scheme == "https":
+                tls = ssl.create_default_context()
+                connection.sock = tls.wrap_socket(connection.sock, server_hostname=host)
             path = parts.path + (f"?{parts.query}" if parts.query else "")
             headers = {"User-Agent": self.user_agent, "Accept": "text/html,*/*;q=0.5"}
             connection.request("GET", path, headers=headers)
-            response = connection.getresponse()
-            return _read(response, url)
+            return _read(connection.getresponse(), url)
         finally:
             connection.close()
+
+    def _connect(self, host: str, port: int, url: str) -> socket.socket:
+        """A connection to the first address that answers; none is tried that is private and was not typed."""
+        try:
+            addresses = choose(host, look_up(host), may_connect=lambda address: self._may_connect(address, port))
+        except ForbiddenAddressError as error:
+            raise SiteError(
+                f"{url} leads to a private address that nobody typed; if that is the site, give this address itself"
+            ) from error
+        for number, address in enumerate(addresses, 1):
+            try:
+                return socket.create_connection((address, port), timeout=TIMEOUT_SECONDS)
+            except OSError:
+                if number == len(addresses):
+                    raise
+        raise OSError(f"{host} has no address")
+
+    def _may_connect(self, address: str, port: int) -> bool:
+        return not is_private(address) or _literal(address, port) in self.allowed
 
 
 def _read(response: http.client.HTTPResponse, url: str) -> Answer:
@@ -151,5 +165,11 @@ def private_address(url: str) -> tuple[str, ...]:
     except OSError as error:
         why = f"{parts.hostname} has no address ({error.strerror})"
         raise SiteError(f"no site at {url}: {why}; check the spelling") from error
-    hosts = sorted({str(address[0]) for *_, address in found if is_private(str(address[0]))})
-    return tuple(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in hosts)
+    hosts = sorted({str(address[0]) for *_, address in found})
+    # A name that leads to public addresses too is a public site, whatever else it leads to.
+    return tuple(_literal(host, port) for host in hosts) if all(map(is_private, hosts)) else ()
+
+
+def _literal(address: str, port: int) -> str:
+    """As a profile writes it, and the wire sees it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -44,7 +44,6 @@ from archive.model import DECODED_LIMIT_BYTES, Exchange, Tls
 from archive.spool import Spool
 from archive.warc import split_response
 from crawler.resolver import ForbiddenAddressError, Names, PublicAddresses
-from crawler.resolver import is_private as is_private
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler

