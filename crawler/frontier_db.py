@@ -23,7 +23,7 @@ VERSION = 2
 _KINDS = tuple(Kind)  # what tells most of a site comes first
 _BITS = {source: 1 << place for place, source in enumerate(Source)}
 # Links that most pages of a site repeat are entered once: how many of them are remembered, 150 bytes each.
-_MEMORY = 200_000
+_MEMORY = 50_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (

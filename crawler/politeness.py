@@ -83,9 +83,13 @@ class Host:
         else:
             self._room = min(float(self.concurrency), self._room + 1.0 / self._room)
 
-    def failed(self, *, now: float, wait: float | None, status: int | None) -> None:
-        """A request brought nothing that counts; `wait`: for so many seconds the host asked to be left alone."""
-        self.failures += 1
+    def failed(self, *, now: float, wait: float | None, status: int | None, again: bool = False) -> None:
+        """A request brought nothing that counts; `wait`: for so many seconds the host asked to be left alone.
+
+        `again`: it was tried before. At the end of a crawl what is broken is all that is left to ask for, so that only
+        first attempts tell of the host.
+        """
+        self.failures += not again
         refuses = status in (429, 503)
         if refuses or status in (None, 502, 504):
             self.troubles += 1

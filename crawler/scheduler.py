@@ -182,7 +182,7 @@ class FrontierScheduler(BaseScheduler):
         if too_large:  # the host did nothing wrong
             host.answered(now=now, seconds=None)
         else:
-            host.failed(now=now, wait=wait, status=status)
+            host.failed(now=now, wait=wait, status=status, again=lease.attempts > 0)
         if wait is not None and wait > MAX_WAIT_SECONDS:
             self._leave_alone(lease.host, until=now + wait)
         attempts = lease.attempts + 1

@@ -104,7 +104,12 @@ class Tap:
         self.begin()
 
     def begin(self) -> None:
-        """Start over: Twisted silently sends a request again when a kept-alive connection turns out dead."""
+        """Start over: Twisted silently sends a request again when a kept-alive connection turns out dead.
+
+        What was sent before is noted: the server may have it in its log.
+        """
+        if getattr(self, "sent", None):
+            self._sink.keep_failure(self.url, at=self.at, error="the connection closed without an answer; sent again")
         self.close()
         self.sent: list[bytes] = []
         self.received: list[bytes] = []  # of a large answer, the head alone

@@ -137,6 +137,14 @@ def test_a_host_that_fails_and_fails_is_given_up_and_one_answer_forgives() -> No
     assert (made.given_up, made.robots_state) == (False, RobotsState.KNOWN)
 
 
+def test_what_fails_again_and_again_tells_nothing_of_its_host() -> None:
+    made = host()
+    for _ in range(3 * MAX_FAILURES):
+        made.failed(now=NOW, wait=None, status=500, again=True)
+
+    assert not made.given_up
+
+
 def test_a_pause_doubles_up_to_a_minute_and_no_two_are_alike() -> None:
     assert all(2**n / 2 <= pause(n) <= 2**n for n in range(6) for _ in range(50))
     assert all(MAX_PAUSE_SECONDS / 2 <= pause(n) <= MAX_PAUSE_SECONDS for n in (6, 60, 6_000))
