@@ -242,6 +242,8 @@ def _read(kept: Kept, rules: Rules) -> Extracted | None:
     capture = kept.capture
     if kept.payload is None or capture.status is None:
         return None
+    if capture.truncated:  # half an article is no wording of it
+        return Extracted(kind=PageKind.OTHER, reason=f"cut short: {capture.truncated}")
     return _extract(kept.payload, capture, rules)
 
 
@@ -294,7 +296,8 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
     db.execute(
         "INSERT OR REPLACE INTO captures (warc, offset, length, urlkey, url, site, captured_at, status, content_type,"
         " payload_digest, record_type, refers_to_url, refers_to_at, location, error, kind, reason, version, rules,"
-        " stated_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " stated_digest, truncated)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             capture.warc,
             capture.offset,
@@ -316,6 +319,7 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
             version,
             rules.digest(site),
             capture.stated_digest,
+            capture.truncated,
         ],
     )
     for number, finding in enumerate(extracted.findings if extracted else ()):
@@ -435,7 +439,7 @@ def _resolve_waiting(db: Database, directory: ArchiveDir, rules: Rules, report: 
     waiting = db.execute(
         "SELECT r.warc, r.offset, o.warc, o.offset, min(o.captured_at || o.warc || printf('%020d', o.offset))"
         " FROM captures r JOIN captures o ON o.payload_digest = r.payload_digest"
-        " AND o.record_type IN ('response', 'resource')"
+        " AND o.record_type IN ('response', 'resource') AND o.truncated IS NULL"
         " WHERE r.record_type = 'revisit' AND r.kind IS NULL AND (r.status = 200 AND r.content_type LIKE '%html%'"
         " OR r.status IS NULL AND o.status = 200 AND o.content_type LIKE '%html%')"
         " GROUP BY r.warc, r.offset"
@@ -486,7 +490,8 @@ def _derive(db: Database, keys: Iterable[str]) -> None:
         # A 304 says that the page is as it was: it shows what the 200 before it shows.
         db.execute(
             "UPDATE captures AS n SET version = (SELECT c.version FROM captures c WHERE c.urlkey = n.urlkey"
-            " AND c.status = 200 AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
+            " AND c.status = 200 AND c.truncated IS NULL"
+            " AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
             " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1) WHERE n.urlkey = ? AND n.status = 304",
             [key],
         )

@@ -92,6 +92,7 @@ class Capture:
     error: str | None = None  # why there was no answer
     # As the record of another tool states it, where that is no SHA-1, or one with the chunk framing counted in.
     stated_digest: str | None = None
+    truncated: str | None = None  # WARC-Truncated: why the record ends before the answer did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
 from archive.warc import parse_warc_date
 
-SCHEMA_VERSION = 2  # PRAGMA user_version; raised with every migration
+SCHEMA_VERSION = 3  # PRAGMA user_version; raised with every migration
 
 # table → column → (SQL type and constraints, what it says)
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -67,6 +67,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "version": ("INTEGER REFERENCES versions(id)", "the wording it shows"),
         "rules": ("TEXT", "digest of the rules it was read by"),
         "stated_digest": ("TEXT", "of an import: its record's own digest, in another algorithm or with chunk framing"),
+        "truncated": ("TEXT", "why the record ends before the answer did: disconnect, length, time"),
     },
     "versions": {
         "id": ("INTEGER PRIMARY KEY", "of (article, text_digest)"),
@@ -116,7 +117,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "versions": ("INTEGER NOT NULL", "how many wordings its first page had"),
         "first_seen_at": ("TEXT NOT NULL", ""),
         "last_seen_at": ("TEXT NOT NULL", ""),
-        "gone_at": ("TEXT", "first capture since which it answers 404, 410 or 'not found'; NULL while it is there"),
+        "gone_at": ("TEXT", "first capture since which it is not there: 404, 410, 'not found', sent to the front page"),
         "warc": ("TEXT NOT NULL", "of the newest capture, to cite"),
         "offset": ("INTEGER NOT NULL", "of the newest capture, to cite"),
     },
@@ -203,6 +204,13 @@ def m002_stated_digest(db: Database) -> None:
     db.execute("CREATE INDEX captures_stated ON captures (stated_digest) WHERE stated_digest IS NOT NULL")
 
 
+@migrations()
+def m003_truncated(db: Database) -> None:
+    """Which captures are cut short: they show no wording. Rebuild to fill it for files that were indexed before."""
+    if "truncated" not in db.table("captures").columns_dict:
+        db.execute("ALTER TABLE captures ADD COLUMN truncated TEXT")
+
+
 def connect(path: Path) -> Database:
     """archive.db for writing, made or migrated. Raises SchemaTooNewError for a newer one."""
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
@@ -263,7 +271,7 @@ def load_capture(db: Database, warc: str, offset: int) -> Capture:
     """A row of `captures` as a Capture."""
     row = db.execute(
         "SELECT url, urlkey, captured_at, status, content_type, payload_digest, record_type, length, refers_to_url,"
-        " refers_to_at, location, error, stated_digest FROM captures WHERE warc = ? AND offset = ?",
+        " refers_to_at, location, error, stated_digest, truncated FROM captures WHERE warc = ? AND offset = ?",
         [warc, offset],
     ).fetchone()
     return Capture(
@@ -282,4 +290,5 @@ def load_capture(db: Database, warc: str, offset: int) -> Capture:
         location=row[10],
         error=row[11],
         stated_digest=row[12],
+        truncated=row[13],
     )

@@ -167,6 +167,7 @@ class WarcWriter:
             refers_to_url=original.url if revisit and original else None,
             refers_to_at=original.captured_at if revisit and original else None,
             location=http.get("location"),
+            truncated=exchange.truncated,
         )
 
     def write_failure(self, url: str, *, at: datetime, error: str) -> None:
@@ -748,6 +749,7 @@ def _kept(record: Record, member: Member, name: str) -> Kept | None:
         refers_to_at=parse_warc_date(refers_to_at) if refers_to_at else None,
         location=http.get("location") if http else None,
         error=failure,
+        truncated=record.get("warc-truncated") or None,
     )
     return Kept(capture=capture, payload=payload, end=member.end)
 

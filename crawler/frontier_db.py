@@ -197,7 +197,7 @@ class SqliteFrontier:
             " AND first_fetched_at IS NOT NULL THEN 'expected' END"
             " WHERE site = :site AND (state IN ('leased', 'waiting') OR (state IN ('done', 'failed')"
             " AND (:full OR url IN (SELECT url FROM chosen)"
-            " OR (due_at <= :now AND url NOT IN (SELECT url FROM judged)))))",
+            " OR (due_at <= :now AND (state = 'failed' OR url NOT IN (SELECT url FROM judged))))))",
             key,
         )
 

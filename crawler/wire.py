@@ -101,6 +101,8 @@ class Tap:
         self.peer: str | None = None
         self.tls: Tls | None = None
         self.body: Spool | None = None
+        self.sent: list[bytes] = []
+        self.at = datetime.now(UTC)
         self.begin()
 
     def begin(self) -> None:
@@ -108,10 +110,10 @@ class Tap:
 
         What was sent before is noted: the server may have it in its log.
         """
-        if getattr(self, "sent", None):
+        if self.sent:
             self._sink.keep_failure(self.url, at=self.at, error="the connection closed without an answer; sent again")
         self.close()
-        self.sent: list[bytes] = []
+        self.sent = []
         self.received: list[bytes] = []  # of a large answer, the head alone
         self.size = 0
         self.at = datetime.now(UTC)

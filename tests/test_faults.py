@@ -331,7 +331,7 @@ def test_a_gigabyte_in_gzip_is_kept_and_not_inflated(lies: Records) -> None:
 
 def test_none_of_it_costs_memory_or_time(lies: Records) -> None:
     assert lies.peak_kib < 400 * 1024, f"{lies.peak_kib // 1024} MiB"
-    assert lies.seconds < MAX_ATTEMPTS * TIMEOUT + 30
+    assert lies.seconds < MAX_ATTEMPTS * TIMEOUT + 120  # a host that breaks connections is left alone longer each time
 
 
 def test_the_other_pages_are_had(lies: Records) -> None:

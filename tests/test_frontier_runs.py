@@ -218,6 +218,15 @@ def test_pages_that_are_judged_wait_only_when_they_are_chosen(db: sqlite3.Connec
     assert [(one.why, one.fetched) for one in frontier.again()] == [(Why.EXPECTED, 2)]
 
 
+def test_a_page_that_failed_waits_again_whatever_is_known_of_it(db: sqlite3.Connection) -> None:
+    first_run(db, listed("a"))
+    frontier = begin(db, now=NOW + 60, chosen=(at("a"),))
+    frontier.lease(9, now=NOW + 60)
+    frontier.commit([Finish(url=at("a"), at=NOW + 60, failed="ResponseDataLossError")])
+
+    assert at("a") in fetch(begin(db, now=NOW + 120, judged=(at("a"),)), now=NOW + 120)
+
+
 def test_a_page_is_chosen_before_it_is_due(db: sqlite3.Connection) -> None:
     first_run(db, listed("a"), listed("b"))
 

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -274,3 +275,60 @@ def test_a_rebuild_replaces_what_is_no_database(told: ArchiveDir, tmp_path: Path
 
     assert dump(directory.db) == dump(told.db)
     assert (directory.root / "archive.db.broken").exists()
+
+
+# ---------------------------------------------------------------- answers that are not whole, or not there
+
+
+def test_half_an_article_is_no_wording_of_it(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    whole = exchange("/ticaret/", OLD, at="2024-01-01T10:00:00Z")
+    cut = exchange("/ticaret/", OLD[: len(OLD) // 2], at="2024-02-01T10:00:00Z")
+    write_warc(directory, "a", [whole, replace(cut, truncated="disconnect")])
+
+    index_archive(directory)
+
+    assert rows(directory, "SELECT versions, last_seen_at FROM articles") == [(1, "2024-01-01T10:00:00.000000Z")]
+    assert rows(directory, "SELECT truncated, kind, reason FROM captures WHERE truncated NOT NULL") == [
+        ("disconnect", "other", "cut short: disconnect")
+    ]
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])
+def test_a_304_shows_what_the_capture_before_it_shows_in_any_order(
+    tmp_path: Path, order: tuple[str, str, str]
+) -> None:
+    directory = make_archive(tmp_path / "a")
+    parts = {
+        "a": exchange("/ticaret/", OLD, at="2024-01-01T10:00:00Z"),
+        "b": exchange("/ticaret/", NEW, at="2024-02-01T10:00:00Z"),
+        "c": exchange("/ticaret/", b"", at="2024-03-01T10:00:00Z", status="304 Not Modified"),
+    }
+    for name in order:
+        write_warc(directory, name, [parts[name]])
+        index_archive(directory)
+
+    assert rows(directory, "SELECT last_seen_at, versions, gone_at FROM articles") == [
+        ("2024-03-01T10:00:00.000000Z", 2, None)
+    ]
+    assert rows(directory, "SELECT seen_from, seen_to, captures FROM versions ORDER BY seen_from") == [
+        ("2024-01-01T10:00:00.000000Z", "2024-01-01T10:00:00.000000Z", 1),
+        ("2024-02-01T10:00:00.000000Z", "2024-03-01T10:00:00.000000Z", 2),
+    ]
+    # What is cited has the text in it.
+    ((cited,),) = rows(directory, "SELECT warc FROM articles")
+    assert cited == "b.warc.gz"
+
+
+@pytest.mark.parametrize(
+    "location, gone",
+    [("/", True), ("http://www.haber.example/", True), ("/baska/", False), ("http://baska.example/", False)],
+)
+def test_a_page_that_sends_us_to_the_front_page_is_gone(tmp_path: Path, location: str, gone: bool) -> None:
+    directory = make_archive(tmp_path / "a")
+    sent = exchange("/kar/", b"", at="2024-02-01T10:00:00Z", status="302 Found", fields=f"Location: {location}\r\n")
+    write_warc(directory, "a", [exchange("/kar/", OTHER, at="2024-01-01T10:00:00Z"), sent])
+
+    index_archive(directory)
+
+    assert rows(directory, "SELECT gone_at FROM articles") == [("2024-02-01T10:00:00.000000Z" if gone else None,)]
