@@ -240,7 +240,7 @@ class Oracle(Policy):
         site, index = self.site, []
         for article, fetched_at in zip(site.articles, self.fetched_at, strict=False):
             expected = site.expected(article, fetched_at, at)
-            index.append(worth(site.rate(article, at), expected, at - fetched_at, self.goal))
+            index.append(worth(site.rate(article, at), expected, at - fetched_at, self.goal))  # new or old, all alike
         return heapq.nlargest(quota, range(len(index)), key=index.__getitem__)
 
 

@@ -135,8 +135,9 @@ def urls(
     as_json: bool,
 ) -> None:
     """What the crawl knows of a site's addresses: counted by state and rule, or listed by the options."""
-    from crawler.frontier_db import find as find_urls
-    from crawler.frontier_db import open_existing, tally
+    from crawler.account import find as find_urls
+    from crawler.account import tally
+    from crawler.frontier_db import open_existing
 
     directory = ArchiveDir.find(archive_dir)
     name = directory.site(site_name).name

@@ -49,6 +49,9 @@ class Source(StrEnum):
     REDIRECT = "redirect"
 
 
+BITS = {source: 1 << place for place, source in enumerate(Source)}  # how a row keeps several
+
+
 class Outcome(StrEnum):
     """What a fetch brought, against the last fetch of the same URL."""
 
@@ -81,6 +84,7 @@ class Offer:
     refused: str | None = None  # the rule that refuses it
     redirects: int = 0  # redirects that led here
     demanded: bool = False  # a person wants it now, due or not
+    elsewhere: bool = False  # on a host that is not the site's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,13 +190,8 @@ class Rest:
 class Frontier(Protocol):
     """The URLs of one site, for one run over it."""
 
-    size: int  # URLs of this site that are known, refused ones included
-
     def offer(self, offers: Iterable[Offer], *, now: float) -> None:
         """Enter seeds."""
-
-    def room(self, host: str, *, bound: int) -> bool:
-        """Whether fewer than `bound` URLs of a host are known."""
 
     def tells_news(self, offers: Iterable[Offer]) -> bool:
         """Whether one of these is not known yet, or changed since by the site's own word."""

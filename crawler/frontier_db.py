@@ -12,16 +12,17 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from archive.errors import LockedError, MuragatError, SchemaTooNewError
-from crawler.frontier import Again, Counts, Finish, Found, Kind, Lease, Offer, Outcome, Rest, Source, SourceCounts, Why
+from crawler import account
+from crawler.frontier import BITS, Counts, Finish, Kind, Lease, Offer, Rest, Source, Why
 
 VERSION = 2
 _KINDS = tuple(Kind)  # what tells most of a site comes first
-_BITS = {source: 1 << place for place, source in enumerate(Source)}
 # Links that most pages of a site repeat are entered once: how many of them are remembered, 150 bytes each.
 _MEMORY = 50_000
 
@@ -154,16 +155,21 @@ class SqliteFrontier:
         now: float,
         full: bool = False,
         only_new: bool = False,
+        max_urls: int = 2_000_000,
+        max_urls_elsewhere: int = 100_000,
         judged: Iterable[str] = (),
         chosen: Iterable[str] = (),
     ) -> None:
         """Begin a run: leftovers wait, and what is due; of the pages `judged`, only those `chosen`, due or not.
 
-        `only_new`: nothing is leased but what this run is offered.
+        `only_new`: nothing is leased but what this run is offered. `max_urls`, refused ones included, and
+        `max_urls_elsewhere` on one host that is not the site's own: what is offered beyond them is counted, not kept.
         """
         self._db = connection
         self.site = site
         self._only_new = only_new
+        self._max_urls, self._max_urls_elsewhere = max_urls, max_urls_elsewhere
+        self._turned_away = dict[str, int]()  # by the bound
         self._entered = set[tuple[object, ...]]()
         with transaction(connection):
             row = connection.execute(
@@ -205,11 +211,6 @@ class SqliteFrontier:
         """Enter seeds."""
         with self._entering():
             self._enter(offers)
-
-    def room(self, host: str, *, bound: int) -> bool:
-        """Whether fewer than `bound` URLs of a host are known."""
-        known: int = self._per_host.get(host, 0)
-        return known < bound
 
     def tells_news(self, offers: Iterable[Offer]) -> bool:
         """Whether one of these is not known yet, or changed since by the site's own word."""
@@ -358,9 +359,13 @@ class SqliteFrontier:
                 self._update(offer, *known)
 
     def _insert(self, offer: Offer) -> None:
+        full = self._is_full(offer)
+        if full:
+            self._turned_away[full] = self._turned_away.get(full, 0) + 1
+            return
         self.size += 1
         self._per_host[offer.host] = self._per_host.get(offer.host, 0) + 1
-        bit = _BITS[offer.source]
+        bit = BITS[offer.source]
         listed = offer.source is Source.SITEMAP and not offer.kind.tells
         self._db.execute(
             "INSERT INTO urls (site, url, kind, host, state, priority, depth, found_on, redirects, reason, offered_in,"
@@ -386,6 +391,13 @@ class SqliteFrontier:
                 self.run if listed else None,
             ),
         )
+
+    def _is_full(self, offer: Offer) -> str | None:
+        if self.size >= self._max_urls:
+            return "frontier full (crawl.max_urls)"
+        if offer.elsewhere and self._per_host.get(offer.host, 0) >= self._max_urls_elsewhere:
+            return "host full (crawl.max_urls_elsewhere)"
+        return None
 
     def _update(
         self,
@@ -419,7 +431,7 @@ class SqliteFrontier:
                 " priority = max(priority, ?) WHERE site = ? AND url = ?",
                 (Why.ANNOUNCED if announced and fetched_at else None, offer.priority, *key),
             )
-        bit = _BITS[offer.source]
+        bit = BITS[offer.source]
         listed = offer.source is Source.SITEMAP and not offer.kind.tells
         now = bit if offered_in != self.run else sources_now | bit
         if (offered_in, sources_now) != (self.run, now) or announced or (listed and listed_in != self.run):
@@ -506,83 +518,18 @@ class SqliteFrontier:
             self._db.execute(f"SELECT count(*) FROM urls WHERE site = ? AND {condition}", (self.site,)).fetchone()[0]
         )
 
-    def seeds(self) -> list[tuple[str, str, str | None, bool]]:
-        """Each seed: URL, state, reason, whether this run fetched it."""
-        return [
-            (str(url), str(state), reason, bool(here))
-            for url, state, reason, here in self._db.execute(
-                "SELECT url, state, reason, fetched_in IS ? FROM urls WHERE site = ? AND kind = 'seed' ORDER BY url",
-                (self.run, self.site),
-            )
-        ]
-
-    def counts(self) -> Counts:
-        """What this run did so far, from the rows alone."""
-        tally = dict[str, int]()
-        failed, skipped = dict[str, int](), dict[str, int]()
-        waiting = 0
-        for state, outcome, reason, here, count in self._db.execute(
-            "SELECT state, outcome, reason, fetched_in IS ?, count(*) FROM urls"
-            " WHERE site = ? AND offered_in = ? GROUP BY 1, 2, 3, 4",
-            (self.run, self.site, self.run),
-        ):
-            if state == "refused":
-                skipped[reason] = skipped.get(reason, 0) + count
-            elif state in ("waiting", "leased"):
-                waiting += count
-            elif not here:
-                skipped["not due yet"] = skipped.get("not due yet", 0) + count
-            elif state == "failed":
-                failed[reason] = failed.get(reason, 0) + count
-            else:
-                tally[outcome] = tally.get(outcome, 0) + count
-        new, changed, unchanged, gone = (tally.get(outcome, 0) for outcome in Outcome)
-        return Counts(
-            offered=new + changed + unchanged + gone + sum(failed.values()) + sum(skipped.values()) + waiting,
-            new=new,
-            changed=changed,
-            unchanged=unchanged,
-            gone=gone,
-            failed=failed,
-            skipped=skipped,
-            waiting=waiting,
-        )
-
-    def sources(self) -> list[SourceCounts]:
-        """What each source told in this run, of pages."""
-        told = []
-        pages = "site = ? AND offered_in = ? AND kind IN ('seed', 'listing', 'page', 'document') AND sources_now & ?"
-        for source, bit in _BITS.items():
-            key = (self.site, self.run, bit)
-            offered, new = self._db.execute(
-                f"SELECT count(*), coalesce(sum(new_in = {self.run}), 0) FROM urls"
-                f" WHERE {pages} AND state != 'refused'",
-                key,
-            ).fetchone()
-            alone = self._db.execute(
-                f"SELECT url FROM urls WHERE {pages} AND sources = {bit} AND new_in = {self.run}"
-                f" AND state = 'done' AND status = 200 AND kind = 'page'",
-                key,
-            ).fetchall()
-            if offered:
-                told.append(SourceCounts(source=source, offered=offered, new=new, alone=tuple(url for (url,) in alone)))
-        return told
-
-    def again(self) -> list[Again]:
-        """What came of the URLs that this run fetched again, by the reason for it."""
-        rows = self._db.execute(
-            "SELECT why, count(*), sum(outcome = 'changed'), sum(outcome = 'gone') FROM urls WHERE site = ?"
-            " AND offered_in = ? AND fetched_in = ? AND why IS NOT NULL AND state = 'done' GROUP BY why ORDER BY why",
-            (self.site, self.run, self.run),
-        )
-        return [Again(why=Why(why), fetched=count, changed=changed, gone=gone) for why, count, changed, gone in rows]
-
     def held(self, url: str) -> str | None:
         """The payload digest of the last whole answer of a URL."""
         row = self._db.execute(
             "SELECT payload_digest FROM urls WHERE site = ? AND url = ?", (self.site, url)
         ).fetchone()
         return row[0] if row else None
+
+    def counts(self) -> Counts:
+        """What this run did so far."""
+        rows = account.counts(self._db, self.site, self.run)
+        away = sum(self._turned_away.values())
+        return replace(rows, offered=rows.offered + away, skipped={**rows.skipped, **self._turned_away})
 
     def fetched_now(self, url: str) -> bool:
         """Whether this run got an answer that counts."""
@@ -637,59 +584,6 @@ def _is_news(lastmod: float | None, *, announced_at: float | None, fetched_at: f
     if announced_at is not None:
         return lastmod > announced_at + 1.0  # sources of one site round seconds their own way
     return fetched_at is None or lastmod > fetched_at
-
-
-def last_started(connection: sqlite3.Connection, site: str) -> float | None:
-    """When the last run over a site began."""
-    row = connection.execute("SELECT max(started_at) FROM runs WHERE site = ?", (site,)).fetchone()
-    return None if row[0] is None else float(row[0])
-
-
-def tally(connection: sqlite3.Connection, site: str) -> list[tuple[str, str, int]]:
-    """How many URLs of a site are in which state, and why: state, reason, count; most first."""
-    return [
-        (str(state), reason or "", int(count))
-        for state, reason, count in connection.execute(
-            "SELECT state, iif(state IN ('refused', 'failed'), reason, NULL), count(*) FROM urls WHERE site = ?"
-            " GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2",
-            (site,),
-        )
-    ]
-
-
-def find(
-    connection: sqlite3.Connection,
-    site: str,
-    *,
-    state: str | None = None,
-    rule: str | None = None,
-    words: str | None = None,
-    limit: int | None = None,
-) -> Iterator[Found]:
-    """URLs of a site in their order, by state, by the reason of their refusal or failure, by a piece of the URL."""
-    conditions, values = ["site = ?"], list[object]([site])
-    for column, value in (("state = ?", state), ("reason = ?", rule), ("instr(url, ?)", words)):
-        if value is not None:
-            conditions.append(column)
-            values.append(value)
-    rows = connection.execute(
-        "SELECT url, state, kind, reason, status, found_on, fetched_at, gone_at, directives FROM urls WHERE "
-        + " AND ".join(conditions)
-        + " ORDER BY url LIMIT ?",
-        [*values, -1 if limit is None else limit],
-    )
-    for row in rows:
-        yield Found(
-            url=row[0],
-            state=row[1],
-            kind=Kind(row[2]),
-            reason=row[3],
-            status=row[4],
-            found_on=row[5],
-            fetched_at=row[6],
-            gone_at=row[7],
-            directives=row[8],
-        )
 
 
 def lock_site(folder: Path, site: str) -> IO[str]:

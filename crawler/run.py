@@ -18,8 +18,9 @@ from archive.errors import MuragatError, SiteError
 from archive.looks import Observed, observations
 from archive.schema import connect_readonly
 from archive.warc import warc_date
+from crawler import account
 from crawler.frontier import Again, Counts, SourceCounts
-from crawler.frontier_db import SqliteFrontier, connect, last_started, lock_site
+from crawler.frontier_db import SqliteFrontier, connect, lock_site
 from crawler.links import clean
 from crawler.recorder import Recorder
 from crawler.revisit import DAY, Goal, Known, choose
@@ -115,6 +116,8 @@ class CrawlRun:
             now=now,
             full=full,
             only_new=bool(self.only),
+            max_urls=self.site.crawl.max_urls,
+            max_urls_elsewhere=self.site.crawl.max_urls_elsewhere,
             judged=judged,
             chosen=chosen,
         )
@@ -132,7 +135,7 @@ class CrawlRun:
             known = [_known(observed) for observed in observations(db, self.site.name)]
         finally:
             db.conn.close()
-        before = last_started(self._db, self.site.name)
+        before = account.last_started(self._db, self.site.name)
         share = min((now - before) / DAY, 1.0) if before else 1.0
         budget = math.ceil(self.site.crawl.revisits * max(share, 0.0))
         chosen = choose(known, now=now, budget=budget, goal=Goal(self.site.crawl.revisit_goal))
@@ -165,10 +168,11 @@ class CrawlRun:
 
     def close(self, reason: str) -> Report:
         """End the run: close the WARC, note the counts, release the lock."""
-        counts, seeds = self.frontier.counts(), tuple(self.frontier.seeds())
+        told = (self._db, self.site.name, self.frontier.run)
+        counts, seeds = self.frontier.counts(), tuple(account.seeds(*told))
         waiting_pages = self.frontier.waiting_pages()
         saved = all(self.frontier.fetched_now(url) for url in filter(None, map(self.address, self.only)))
-        sources, again = tuple(self.frontier.sources()), tuple(self.frontier.again())
+        sources, again = tuple(account.sources(*told)), tuple(account.again(*told))
         summary = {
             "offered": str(counts.offered),
             "fetched": str(counts.fetched),

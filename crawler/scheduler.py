@@ -415,7 +415,8 @@ class FrontierScheduler(BaseScheduler):
 
 def _conditions(lease: Lease) -> dict[str, str]:
     """Headers that let a server answer 304 where what we hold is what it has (RFC 9110 §13.1)."""
-    if lease.status != 200 or lease.payload_digest is None:
+    # Rules that are not in the answer cannot be obeyed: robots.txt is asked for whole.
+    if lease.kind is Kind.ROBOTS or lease.status != 200 or lease.payload_digest is None:
         return {}
     named = {"If-None-Match": lease.etag, "If-Modified-Since": lease.last_modified}
     return {name: value for name, value in named.items() if value}

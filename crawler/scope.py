@@ -97,6 +97,10 @@ class Scope:
         rests = (key[len(prefix) - 1 :] for prefix in self._prefixes if key.startswith(prefix))
         return any(rest[0] in ",/" or rest[1:2] in ("", "/", "?", ")", ",") for rest in rests)
 
+    def is_own(self, host: str) -> bool:
+        """Whether a host, as `host:port` where its port is not the usual one, is one of the site's own."""
+        return fold_host(host) in self._hosts or self._has_prefix(urlkey(f"http://{host}/"))
+
     def is_listing(self, url: str) -> bool:
         """Whether a URL is a list of articles: by the profile's patterns, else by well-known forms."""
         if _finds(self._listing, url):

@@ -295,3 +295,54 @@ def test_save_says_when_a_page_is_not_there_or_of_no_site(site: Site, archive: A
     assert "robots.txt" in errors(forbidden)[0]
     assert "HTTP 500" in errors(broken)[0]
     assert "`muragat site add https://baska.example/haber/`" in errors(stranger)[0]
+
+
+# ---------------------------------------------------------------- rules, documents, bounds
+
+
+def test_robots_txt_is_always_asked_for_whole(site: Site, archive: ArchiveDir) -> None:
+    """A 304 has no rules in it, and no rules means: everything may be asked."""
+    site.pages("/1", robots="User-agent: *\nDisallow: /gizli/\n")
+    site.validated["/robots.txt"] = '"kurallar"'
+    crawl(archive)
+    site.pages("/1", "/gizli/", robots="User-agent: *\nDisallow: /gizli/\n")
+
+    crawl(archive)
+
+    assert "/gizli/" not in site.paths()
+    assert not [asked for asked in site.asked if asked.path == "/robots.txt" and "If-None-Match" in asked.headers]
+
+
+@pytest.mark.parametrize("documents", [True, False])
+def test_pdf_and_office_files_of_the_site_are_kept_where_they_are_wanted(
+    site: Site, tmp_path: Path, documents: bool
+) -> None:
+    archive = archive_of(site, tmp_path / "a", more=f"documents = {str(documents).lower()}\n")
+    site.pages("/rapor.pdf", "/tablo.xlsx", "/1")
+    site.answers["/rapor.pdf"] = (200, {"Content-Type": "application/pdf"}, "%PDF-1.4")
+    site.answers["/1"] = (200, {}, '<a href="/rapor.pdf">yine</a><a href="https://baska.example/x.pdf">x</a>')
+
+    done = crawl(archive, "--json")
+
+    asked = [path for path in site.paths() if path in ("/rapor.pdf", "/tablo.xlsx")]
+    assert sorted(asked) == (["/rapor.pdf", "/tablo.xlsx"] if documents else [])
+    skipped = json.loads(done.stdout)["counts"]["skipped"]
+    assert skipped == {"off-site": 1} | ({} if documents else {"PDF or office file": 2})
+
+
+def test_what_pages_need_of_one_other_host_is_bounded_and_counted(site: Site, tmp_path: Path) -> None:
+    archive = archive_of(site, tmp_path / "a", more="max_urls_elsewhere = 3\n")
+    with serve() as elsewhere:
+        profile = archive.sites / "haber.toml"
+        allowed = f'"127.0.0.1:{site.port}", "127.0.0.1:{elsewhere.port}"'
+        profile.write_text(
+            profile.read_text().replace(f'allow_private = ["127.0.0.1:{site.port}"]', f"allow_private = [{allowed}]")
+        )
+        pictures = "".join(f'<img src="{elsewhere.url}{number}.png">' for number in range(9))
+        site.answers["/"] = (200, {}, f"<html><body>{pictures}</body></html>")
+
+        done = crawl(archive, "--json")
+
+        assert len([path for path in elsewhere.paths() if path.endswith(".png")]) <= 3
+    skipped = json.loads(done.stdout)["counts"]["skipped"]
+    assert skipped["host full (crawl.max_urls_elsewhere)"] >= 6

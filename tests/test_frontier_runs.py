@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from archive.errors import MuragatError, SchemaTooNewError
+from crawler.account import again, find, sources, tally
 from crawler.frontier import Again, Finish, Kind, Offer, Outcome, Rest, Source, Why
-from crawler.frontier_db import SqliteFrontier, connect, find, open_existing, tally
+from crawler.frontier_db import SqliteFrontier, connect, open_existing
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -115,10 +116,10 @@ def test_a_page_waits_again_when_the_site_says_something_later_than_before(db: s
     frontier = begin(db, now=NOW + 60)
 
     maps = {MAP: (listed("a", lastmod=NOW - 800 * DAY), listed("b", lastmod=NOW - 900 * DAY + 0.5))}
-    again = fetch(frontier, now=NOW + 60, maps=maps, outcome=Outcome.CHANGED)
+    fetched = fetch(frontier, now=NOW + 60, maps=maps, outcome=Outcome.CHANGED)
 
-    assert again == [MAP, at("a")]
-    assert frontier.again() == [Again(why=Why.ANNOUNCED, fetched=1, changed=1, gone=0)]
+    assert fetched == [MAP, at("a")]
+    assert again(db, "haber", frontier.run) == [Again(why=Why.ANNOUNCED, fetched=1, changed=1, gone=0)]
 
 
 def test_the_same_word_is_no_news_in_the_run_after(db: sqlite3.Connection) -> None:
@@ -149,7 +150,7 @@ def test_what_a_sitemap_no_longer_names_is_looked_at(db: sqlite3.Connection) -> 
 
     assert recalled == 1
     assert fetch(frontier, now=NOW + 61, status=404, outcome=Outcome.GONE) == [at("b")]
-    assert frontier.again() == [Again(why=Why.VANISHED, fetched=1, changed=0, gone=1)]
+    assert again(db, "haber", frontier.run) == [Again(why=Why.VANISHED, fetched=1, changed=0, gone=1)]
     assert [(one.url, one.gone_at) for one in find(db, "haber", words="/b")] == [(at("b"), NOW + 61)]
     assert frontier.recall_vanished(limit=10) == 0
 
@@ -215,7 +216,7 @@ def test_pages_that_are_judged_wait_only_when_they_are_chosen(db: sqlite3.Connec
     frontier = begin(db, now=later, judged=(at("a"), at("b")), chosen=(at("b"),))
 
     assert sorted(fetch(frontier, now=later)) == [at("b"), at("c"), MAP]
-    assert [(one.why, one.fetched) for one in frontier.again()] == [(Why.EXPECTED, 2)]
+    assert [(one.why, one.fetched) for one in again(db, "haber", frontier.run)] == [(Why.EXPECTED, 2)]
 
 
 def test_a_page_that_failed_waits_again_whatever_is_known_of_it(db: sqlite3.Connection) -> None:
@@ -273,7 +274,7 @@ def test_each_source_is_told_apart_and_what_only_it_named(db: sqlite3.Connection
     frontier.offer([offer(at("b"), source=Source.FEED), listed("a")], now=NOW)  # once more changes nothing
     fetch(frontier)
 
-    told = {one.source: (one.offered, one.new, one.alone) for one in frontier.sources()}
+    told = {one.source: (one.offered, one.new, one.alone) for one in sources(db, "haber", frontier.run)}
 
     assert told == {
         Source.SITEMAP: (2, 2, (at("a"),)),
@@ -288,7 +289,7 @@ def test_what_was_new_in_the_first_run_is_not_new_in_the_second(db: sqlite3.Conn
 
     fetch(frontier, now=NOW + 60, maps={MAP: (listed("a"), listed("b"))})
 
-    (told,) = (one for one in frontier.sources() if one.source is Source.SITEMAP)
+    (told,) = (one for one in sources(db, "haber", frontier.run) if one.source is Source.SITEMAP)
     assert (told.offered, told.new, told.alone) == (2, 1, (at("b"),))
 
 
@@ -347,15 +348,26 @@ def test_what_a_dead_run_had_leased_is_known_to_the_next(db: sqlite3.Connection)
     assert begin(db, now=NOW + 60).left == {at("a")}
 
 
-def test_the_bound_of_a_host_counts_its_urls_over_all_runs(db: sqlite3.Connection) -> None:
-    begin(db).offer([offer(at(str(number))) for number in range(5)], now=NOW)
-    frontier = begin(db, now=NOW + 60)
+def test_the_bounds_hold_over_all_runs_and_what_they_turn_away_is_counted(db: sqlite3.Connection) -> None:
+    def offers(start: int, host: str) -> list[Offer]:
+        url = f"https://{host}/"
+        return [
+            replace(offer(f"{url}{number}"), host=host, kind=Kind.REQUISITE, elsewhere=host != "haber.example")
+            for number in range(start, start + 4)
+        ]
 
-    assert (frontier.size, frontier.room("haber.example", bound=5), frontier.room("haber.example", bound=6)) == (
-        5,
-        False,
-        True,
-    )
+    bounds = {"max_urls": 12, "max_urls_elsewhere": 5}
+    first = SqliteFrontier(db, site="haber", name="a", now=NOW, **bounds)
+    first.offer(offers(0, "resim.example"), now=NOW)
+    second = SqliteFrontier(db, site="haber", name="b", now=NOW + 60, **bounds)
+    second.offer(offers(4, "resim.example"), now=NOW)  # three beyond the bound of the host
+    second.offer([*offers(0, "haber.example"), *offers(4, "haber.example")], now=NOW)  # one beyond that of all
+
+    counts = second.counts()
+
+    assert second.size == 12
+    assert counts.skipped == {"host full (crawl.max_urls_elsewhere)": 3, "frontier full (crawl.max_urls)": 1}
+    assert counts.offered == counts.waiting + 4
 
 
 # ---------------------------------------------------------------- a person who asks

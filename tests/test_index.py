@@ -295,9 +295,7 @@ def test_half_an_article_is_no_wording_of_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])
-def test_a_304_shows_what_the_capture_before_it_shows_in_any_order(
-    tmp_path: Path, order: tuple[str, str, str]
-) -> None:
+def test_a_304_shows_what_the_capture_before_it_shows_in_any_order(tmp_path: Path, order: tuple[str, str, str]) -> None:
     directory = make_archive(tmp_path / "a")
     parts = {
         "a": exchange("/ticaret/", OLD, at="2024-01-01T10:00:00Z"),
