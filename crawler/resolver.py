@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -60,6 +61,7 @@ _CARRIERS_OF_4 = (
 )
 
 
+@lru_cache(maxsize=1024)  # asked twice for every request
 def is_private(host: str) -> bool:
     """Whether an IP address, in any spelling that a resolver takes for one, is one that no public site has."""
     literal, _, zone = host.rstrip(".").partition("%")

@@ -338,6 +338,7 @@ class _TappedAgent(_ScrapyAgent):
         def deliver_in_bounds(reader: Any) -> None:
             kind = (txresponse.headers.getRawHeaders(b"content-type") or [b""])[0].lower()
             has_links = _HAS_LINKS.search(kind) or urlsplit(request.url).path.endswith((".xml", ".gz"))
+            del txresponse.deliverBody  # it holds the response, which would then live until garbage is collected
             reader._bodybuf = _Bounded(_HANDED_ON_BYTES if has_links else self._spool_bytes, keep_start=bool(has_links))
             deliver(reader)  # type: ignore[no-untyped-call]
 
@@ -348,20 +349,22 @@ class _TappedAgent(_ScrapyAgent):
         agent = super()._get_agent(request, timeout)
         endpoints: Any = agent._endpointFactory
         endpoints._reactor = _Reactor(endpoints._reactor, self._tap.addresses(self._names))
-        send = agent.request
+        return _TapSender(agent, self._tap)  # type: ignore[return-value]
 
-        def request_with_tap(
-            method: bytes,
-            uri: bytes,
-            headers: Headers | None = None,
-            bodyProducer: IBodyProducer | None = None,  # noqa: N803
-        ) -> Deferred[IResponse]:
-            tapped = _TapHeaders(dict(headers.getAllRawHeaders()) if headers is not None else {})
-            tapped.tap = self._tap
-            return send(method, uri, tapped, bodyProducer)
 
-        agent.request = request_with_tap  # type: ignore[method-assign]
-        return agent
+class _TapSender:
+    """An agent for one request, which it sends with headers that carry the tap."""
+
+    def __init__(self, agent: Agent, tap: Tap) -> None:
+        self._agent = agent
+        self._tap = tap
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, body: IBodyProducer | None = None
+    ) -> Deferred[IResponse]:
+        tapped = _TapHeaders(dict(headers.getAllRawHeaders()) if headers is not None else {})
+        tapped.tap = self._tap
+        return self._agent.request(method, uri, tapped, body)
 
 
 class _Reactor:
@@ -483,8 +486,9 @@ class _WriteTap:
         self._transport.write(data)
 
     def writeSequence(self, parts: Iterable[bytes]) -> None:  # noqa: N802
-        for part in parts:
-            self.write(part)
+        sequence = [bytes(part) for part in parts]
+        self._tap.sent += sequence
+        self._transport.writeSequence(sequence)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
