@@ -23,7 +23,7 @@ from crawler.frontier import Again, Counts, SourceCounts
 from crawler.frontier_db import SqliteFrontier, connect, lock_site
 from crawler.links import clean
 from crawler.recorder import Recorder
-from crawler.revisit import DAY, Goal, Known, choose
+from crawler.revisit import DAY, Goal, Known, Observations, choose, fit, observed
 from crawler.scope import Scope
 
 logger = logging.getLogger(__name__)
@@ -132,13 +132,14 @@ class CrawlRun:
             logger.warning("%s", error)
             return [], []
         try:
-            known = [_known(observed) for observed in observations(db, self.site.name)]
+            known = [_known(article) for article in observations(db, self.site.name)]
         finally:
             db.conn.close()
         before = account.last_started(self._db, self.site.name)
         share = min((now - before) / DAY, 1.0) if before else 1.0
         budget = math.ceil(self.site.crawl.revisits * max(share, 0.0))
-        chosen = choose(known, now=now, budget=budget, goal=Goal(self.site.crawl.revisit_goal))
+        goal = Goal(self.site.crawl.revisit_goal)
+        chosen = choose(known, now=now, budget=budget, goal=goal, prior=fit(known))
         return [page.url for page in known], chosen
 
     def address(self, typed: str, *, base: str | None = None) -> str | None:
@@ -226,15 +227,18 @@ class CrawlRun:
         }
 
 
-def _known(observed: Observed) -> Known:
+def _known(article: Observed) -> Known:
     """An article as the policy of coming back wants it."""
-    looks = [(at.timestamp(), version) for at, version in observed.looks]
+    looks = [(at.timestamp(), version) for at, version in article.looks]
+    seen: Observations = ()
+    for (before, shown), (at, shows) in pairwise(looks):
+        seen = observed(seen, at - before, changed=shows != shown)
     return Known(
-        url=observed.url,
+        url=article.url,
         first_seen_at=looks[0][0],
-        published_at=observed.published_at.timestamp() if observed.published_at else None,
+        published_at=article.published_at.timestamp() if article.published_at else None,
         fetched_at=looks[-1][0],
-        observations=tuple((later[0] - sooner[0], later[1] != sooner[1]) for sooner, later in pairwise(looks)),
+        observations=seen,
     )
 
 

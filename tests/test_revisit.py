@@ -99,6 +99,33 @@ def test_an_edit_long_ago_says_less_about_now_than_one_of_an_old_page() -> None:
     assert change_rate(of_late, age=age) > 5 * change_rate(in_its_first_hour, age=age)
 
 
+def test_of_a_new_page_the_same_equation_holds_in_the_time_that_its_youth_takes() -> None:
+    """With the Gamma prior in it: shape (1/young - 1/mean) stands beside the sums."""
+    hours = [(2, True), (2, True), (5, False), (3, True), (12, False)]
+    mean_young, shape = 5.0, 0.5
+    seen = tuple((number * HOUR, changed) for number, changed in hours)
+
+    rate = change_rate(seen, age=DAY, prior=Prior(mean_young, 1e-12))
+
+    young = rate / (0.75 / 0.25 * (1 + 1 / 0.25) ** -1.75)
+    at, balance = 0.0, shape / young - shape / mean_young
+    for number, changed in hours:
+        share = (1 + at / 6) ** -0.75 - (1 + (at + number) / 6) ** -0.75
+        balance += share / math.expm1(young * share) if changed else -share
+        at += number
+    assert balance == pytest.approx(0, abs=0.002)
+    assert 3 < young < 20
+
+
+def test_what_a_page_is_said_to_have_shown_before_its_birth_had_all_its_young_edits_at_most() -> None:
+    """Its date was corrected after it had been seen."""
+    since_birth, longer = ((DAY, False),), ((YEAR, False),)
+    prior = Prior(1.0, 1e-9)
+
+    rate = change_rate(longer, age=DAY, prior=prior)
+    assert rate == pytest.approx(change_rate(since_birth, age=DAY, prior=prior), rel=0.01)
+
+
 def test_visits_that_found_nothing_may_be_told_as_one() -> None:
     separate = ((DAY, True), (2 * DAY, False), (5 * DAY, False), (DAY, False))
 

@@ -16,7 +16,7 @@ from crawler.discover import Robots, is_api_poll
 from crawler.frontier import Finish, Kind, Lease, Offer, Outcome
 from crawler.links import MAX_REDIRECTS
 from crawler.offers import Offers, directives, header
-from crawler.revisit import DAY, HOUR
+from crawler.revisit import next_due
 from crawler.run import PRODUCT, CrawlRun
 from crawler.scheduler import SITEMAP_PRIORITY, FrontierScheduler
 from crawler.sources import read_time
@@ -194,19 +194,16 @@ def _ends(lease: Lease, answered: Answered) -> bool:
 
 def _due_at(lease: Lease, now: float) -> float:
     """When to fetch again what is no article, or not known to be one; 0: in every crawl."""
-    first = lease.first_fetched_at or now
-    if (lease.kind is Kind.FEED and lease.depth) or (lease.kind is Kind.LISTING and lease.depth > LISTING_DEPTH):
-        return now + min(max((now - first) / 2, DAY), 30 * DAY)
-    if lease.kind is Kind.API and not is_api_poll(lease.url):
-        return now + 30 * DAY
-    if lease.kind.tells or lease.kind in (Kind.SEED, Kind.LISTING):
-        return 0.0
-    if lease.kind is Kind.PAGE and lease.depth <= LISTING_DEPTH:
-        return 0.0
-    if lease.kind in (Kind.REQUISITE, Kind.DOCUMENT):
-        return now + 90 * DAY
-    # A page that has stood for a while will stand for a while longer.
-    return now + min(max((now - first) / 2, HOUR), 180 * DAY)
+    kind, depth = lease.kind, lease.depth
+    lists = kind.tells or kind in (Kind.SEED, Kind.LISTING) or (kind is Kind.PAGE and depth <= LISTING_DEPTH)
+    further_page = (kind is Kind.FEED and depth > 0) or (kind is Kind.API and not is_api_poll(lease.url))
+    return next_due(
+        first_fetched_at=lease.first_fetched_at or now,
+        fetched_at=now,
+        is_listing=lists,
+        is_requisite=kind in (Kind.REQUISITE, Kind.DOCUMENT),
+        is_deep=further_page or (kind is Kind.LISTING and depth > LISTING_DEPTH),
+    )
 
 
 def _retry_after(response: Response) -> float | None:
