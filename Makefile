@@ -8,7 +8,7 @@ READY := .venv/.ready
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-capture bench-crash lab-full fresh lock browser wget moved
+.PHONY: help demo test check eval bench bench-capture bench-crash lab-full fresh lock browser wget moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -25,8 +25,11 @@ check: $(READY) ## form, types and layers; seconds
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m pytest -q tests/test_layers.py
 
-bench: $(READY) ## the measurements under bench/, each a table; not lab-full
-	@for script in $(filter-out bench/lab_full.py,$(wildcard bench/*.py)); do \
+eval: $(READY) .venv/.peers ## how well real news pages are read, beside four other extractors; some minutes
+	@.venv/bin/python bench/evaluation.py $(ARGS)
+
+bench: $(READY) ## the measurements under bench/, each a table; not lab-full, not eval
+	@for script in $(filter-out bench/lab_full.py bench/evaluation.py,$(wildcard bench/*.py)); do \
 		[ -e "$$script" ] || { echo "bench/ holds no script yet"; break; }; \
 		echo "== $$script"; .venv/bin/python "$$script" $(ARGS) || exit 1; \
 	done
@@ -64,7 +67,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@pwd >$(READY)
 
-# warcprox, whose WARCs tests/test_import.py imports.
+# warcprox, whose WARCs tests/test_import.py imports, and the extractors of bench/evaluation.py.
 .venv/.peers: $(READY) tests/peers.lock
 	@$(PIP) --require-hashes --no-deps --no-build-isolation -r tests/peers.lock
 	@touch $@

@@ -326,7 +326,11 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
         _add_finding(db, capture, number, finding)
     return (
         {capture.urlkey}
-        if article or capture.status != 200 or (extracted and extracted.kind is PageKind.GONE)
+        if article
+        or capture.status != 200
+        or (extracted and extracted.kind is PageKind.GONE)
+        # What a 304 after it confirms is this.
+        or db.execute("SELECT 1 FROM captures WHERE urlkey = ? AND status = 304", [capture.urlkey]).fetchone()
         else set()
     )
 

@@ -222,11 +222,10 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
         raise NotCapturedError(
             f"{url} was captured, but not as an article: {what or captured.status}, {why or 'no text'}"
         )
-    with_bytes = [row for row in rows if row[4] != 304]  # a 304 confirms the capture before it
-    if at:
-        warc, offset, _, version, _ = min(with_bytes, key=lambda row: abs(parse_warc_date(row[2]) - at))
-    else:
-        warc, offset, _, version, _ = max(with_bytes, key=lambda row: (row[2], row[0], row[1]))
+    rows.sort(key=lambda row: (row[2], row[0], row[1]))
+    nearest = min(rows, key=lambda row: abs(parse_warc_date(row[2]) - at)) if at else rows[-1]
+    # A 304 says that the page is as it was: what it was is in the capture before it.
+    warc, offset, _, version, _ = [row for row in rows[: rows.index(nearest) + 1] if row[4] != 304][-1]
     return Shown(
         capture=load_capture(db, warc, offset),
         fields=next(iter(db.query("SELECT * FROM versions WHERE id = ?", [version]))),
@@ -239,11 +238,11 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
 def payload(db: Database, directory: ArchiveDir, url: str, *, at: datetime | None = None) -> Payload:
     """The bytes served at a URL, nearest to `at`, else last; a revisit gives the body it refers to."""
     captures = timemap(db, url)
-    # A 304 has no bytes: what it confirms has.
-    answered = TimeMap(
-        tuple(c for c in captures.captures if c.record_type is not RecordType.METADATA and c.status != 304)
-    )
-    capture = answered.closest(at) if at else (answered.captures[-1] if answered.captures else None)
+    answered = tuple(c for c in captures.captures if c.record_type is not RecordType.METADATA)
+    capture = TimeMap(answered).closest(at) if at else (answered[-1] if answered else None)
+    if capture is not None and capture.status == 304:  # it has no bytes: what it confirms has
+        before = [c for c in answered[: answered.index(capture)] if c.status == 200]
+        capture = before[-1] if before else None
     if capture is None:
         raise NotCapturedError(f"{url}: the site never answered; `muragat timemap` shows the attempts")
     if capture.record_type is RecordType.REVISIT:

@@ -53,7 +53,6 @@ from archive.config import ArchiveDir  # noqa: E402
 LAB = ROOT.parent / "shared" / "lab" / "wordpress"
 RATES = ("err500", "err503", "reset", "trunc", "slow", "drip")
 NO_FAULTS = {**dict.fromkeys(RATES, 0.0), "fault_key": "uri", "fault_heal": 3}
-FAULTS = {**NO_FAULTS, **dict.fromkeys(RATES, 0.02)}
 VALIDATORS = {"validators": "both", "views": "off"}
 NO_VALIDATORS = {"validators": "none", "views": "on"}
 SOURCES = {"rest": "on", "sitemap": "on", "feed": "full", "robots": "normal"}
@@ -86,7 +85,11 @@ FORBIDDEN = re.compile(r"^/takvim/|^/wp-admin/|[?&](?:s|replytocom)=")  # by the
 def main() -> int:
     """Print the claims and the table; exit code 1 when a claim fails."""
     options = _options()
-    print(f"WordPress lab, {options.articles} articles, seed {options.seed}, {options.kills} kills", flush=True)
+    print(
+        f"WordPress lab, {options.articles} articles, seed {options.seed}, {options.kills} kills,"
+        f" faults {options.faults:g} each",
+        flush=True,
+    )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the lab is stopped and wiped all the same
     claims = Claims()
     with wordpress(options) as lab:
@@ -100,6 +103,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--articles", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randint(2, 10**6), help="WPLAB_SEED and ours")
     parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--faults", type=float, default=0.02, help="share of URLs for each of six faults [0.02]")
     parser.add_argument("--edits", default="", help="EDIT DELETE ADD of edit.sh [default: 20 8 12 in 300 articles]")
     parser.add_argument("--second-crawl-args", default="", help="more options of the second crawls, such as --full")
     parser.add_argument("--lab", type=Path, default=LAB, help="where its up.sh is")
@@ -115,7 +119,7 @@ def _options() -> argparse.Namespace:
 def story(lab: Lab, options: argparse.Namespace, claims: Claims) -> list[Figures]:
     """The five crawls, what is claimed of each, and a line of figures for each."""
     chance, gold = random.Random(options.seed), lab.gold("gold")
-    faulty = {**FAULTS, "fault_seed": options.seed}
+    faulty = {**NO_FAULTS, **dict.fromkeys(RATES, options.faults), "fault_seed": options.seed}
 
     plain = first_crawl(lab, "plain", {**NO_FAULTS, **NO_VALIDATORS, **SOURCES})
     table = [examine_first(plain, gold, claims)]

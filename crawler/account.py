@@ -72,19 +72,30 @@ def again(connection: sqlite3.Connection, site: str, run: int) -> list[Again]:
 
 
 def seeds(connection: sqlite3.Connection, site: str, run: int) -> list[tuple[str, str, str | None, bool]]:
-    """Each seed: URL, state, reason, whether this run fetched it."""
-    return [
-        (str(url), str(state), reason, bool(here))
-        for url, state, reason, here in connection.execute(
-            "SELECT url, state, reason, fetched_in IS ? FROM urls WHERE site = ? AND kind = 'seed' ORDER BY url",
-            (run, site),
-        )
-    ]
+    """Each seed: URL, state, why it is not there, and whether this run got it, or what it redirects to."""
+    found = []
+    for url, state, reason, status, here in connection.execute(
+        "SELECT url, state, reason, status, fetched_in IS ? FROM urls WHERE site = ? AND kind = 'seed' ORDER BY url",
+        (run, site),
+    ).fetchall():
+        why = reason or (f"HTTP {status}" if status not in (None, 200) else None)
+        found.append((str(url), str(state), why, bool(here) and is_there(connection, site, run, status)))
+    return found
+
+
+def is_there(connection: sqlite3.Connection, site: str, run: int, status: int | None) -> bool:
+    """Whether an answer of this run is the page that was meant: a redirect is where it led to one."""
+    if status is None or not 300 <= status < 400:
+        return status == 200
+    led = connection.execute(
+        "SELECT 1 FROM urls WHERE site = ? AND fetched_in = ? AND redirects > 0 AND status = 200 LIMIT 1", (site, run)
+    ).fetchone()
+    return led is not None
 
 
 def last_started(connection: sqlite3.Connection, site: str) -> float | None:
-    """When the last run over a site began."""
-    row = connection.execute("SELECT max(started_at) FROM runs WHERE site = ?", (site,)).fetchone()
+    """When the last run over a site began that chose what to look at again."""
+    row = connection.execute("SELECT max(started_at) FROM runs WHERE site = ? AND chose", (site,)).fetchone()
     return None if row[0] is None else float(row[0])
 
 

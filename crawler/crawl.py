@@ -109,9 +109,11 @@ def save(directory: ArchiveDir, typed: tuple[str, ...]) -> Iterator[Report]:
     for name, urls in by_site.items():
         report = run_crawl(directory, name, only=tuple(urls))
         yield report
-        if report.reason == "finished" and not report.saved:
-            why = "; ".join([*report.counts.failed, *report.counts.skipped, *report.notes])
-            raise SiteError(f"{', '.join(urls)}: not captured ({why}); is the address right, and the site up?")
+        if report.reason != "interrupted" and not report.saved:
+            why = "; ".join([*report.counts.failed, *report.counts.skipped, *report.notes]) or "no such page"
+            raise SiteError(
+                f"{', '.join(urls)}: the page was not there ({why}); any answer is kept; is the address right?"
+            )
 
 
 def _is_of(url: str, site: Site) -> bool:

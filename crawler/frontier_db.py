@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from heapq import nsmallest
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +30,7 @@ _MEMORY = 50_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     id INTEGER PRIMARY KEY, site TEXT NOT NULL, name TEXT NOT NULL, pid INTEGER, started_at REAL NOT NULL,
-    finished_at REAL, reason TEXT
+    finished_at REAL, reason TEXT, profile TEXT, chose INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE IF NOT EXISTS urls (
     site TEXT NOT NULL, url TEXT NOT NULL, kind TEXT NOT NULL, host TEXT NOT NULL, state TEXT NOT NULL,
@@ -54,7 +55,8 @@ CREATE TABLE IF NOT EXISTS spent (
 ) WITHOUT ROWID;
 """
 _INDEXES = """
-CREATE INDEX IF NOT EXISTS urls_queue ON urls (site, state, priority DESC, depth, due_at, host);
+DROP INDEX IF EXISTS urls_queue;
+CREATE INDEX IF NOT EXISTS urls_by_host ON urls (site, state, host, priority DESC, depth, due_at);
 CREATE INDEX IF NOT EXISTS urls_retry ON urls (site, due_at) WHERE state = 'waiting' AND due_at > 0;
 CREATE INDEX IF NOT EXISTS urls_offered ON urls (site, offered_in);
 CREATE INDEX IF NOT EXISTS urls_listed ON urls (site, listed_on) WHERE listed_on IS NOT NULL;
@@ -64,6 +66,12 @@ _ADDED = (
     *("new_in INTEGER", "sources INTEGER NOT NULL DEFAULT 0", "sources_now INTEGER NOT NULL DEFAULT 0"),
     *("announced_at REAL", "listed_on TEXT", "listed_in INTEGER", "why TEXT", "etag TEXT", "last_modified TEXT"),
     *("gone_at REAL", "directives TEXT"),
+)
+_ADDED_TO_RUNS = ("profile TEXT", "chose INTEGER NOT NULL DEFAULT 1")
+# Refusals that are no matter of the profile: looked at again they would be the same.
+_LASTING = (
+    *("robots.txt", "private address", "redirect loop", "endless feed", "endless series", "calendar"),
+    *("calendar without articles", "too many variants", "session id"),
 )
 
 
@@ -100,10 +108,11 @@ def open_existing(path: Path) -> Iterator[sqlite3.Connection]:
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)
-    known = {row[1] for row in connection.execute("PRAGMA table_info(urls)")}
-    for column in _ADDED:
-        if column.partition(" ")[0] not in known:
-            connection.execute(f"ALTER TABLE urls ADD COLUMN {column}")
+    for table, columns in (("urls", _ADDED), ("runs", _ADDED_TO_RUNS)):
+        known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        for column in columns:
+            if column.partition(" ")[0] not in known:
+                connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     for statement in _INDEXES.split(";"):
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -155,12 +164,16 @@ class SqliteFrontier:
         now: float,
         full: bool = False,
         only_new: bool = False,
+        profile: str = "",
         max_urls: int = 2_000_000,
         max_urls_elsewhere: int = 100_000,
         judged: Iterable[str] = (),
         chosen: Iterable[str] = (),
     ) -> None:
         """Begin a run: leftovers wait, and what is due; of the pages `judged`, only those `chosen`, due or not.
+
+        What is leased was left by a process that died, and stays so: whoever has read its WARC releases the rest of
+        `left`. `profile` is the digest of the site's rules: when they changed, no validator says that a page is known.
 
         `only_new`: nothing is leased but what this run is offered. `max_urls`, refused ones included, and
         `max_urls_elsewhere` on one host that is not the site's own: what is offered beyond them is counted, not kept.
@@ -172,9 +185,13 @@ class SqliteFrontier:
         self._turned_away = dict[str, int]()  # by the bound
         self._entered = set[tuple[object, ...]]()
         with transaction(connection):
+            before = connection.execute(
+                "SELECT profile FROM runs WHERE site = ? AND chose ORDER BY id DESC LIMIT 1", (site,)
+            ).fetchone()
+            self._rules_changed = before is not None and before[0] != profile
             row = connection.execute(
-                "INSERT INTO runs (site, name, pid, started_at) VALUES (?, ?, ?, ?) RETURNING id",
-                (site, name, os.getpid(), now),
+                "INSERT INTO runs (site, name, pid, started_at, profile, chose) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
+                (site, name, os.getpid(), now, profile, not only_new),
             ).fetchone()
             self.run = int(row[0])
             # Answered or not when their process died: whoever reads the tail of its WARC knows.
@@ -182,9 +199,7 @@ class SqliteFrontier:
                 url
                 for (url,) in connection.execute("SELECT url FROM urls WHERE site = ? AND state = 'leased'", (site,))
             )
-            if only_new:
-                connection.execute("UPDATE urls SET state = 'waiting' WHERE site = ? AND state = 'leased'", (site,))
-            else:
+            if not only_new:
                 self._wake(now, full=full, judged=judged, chosen=chosen)
         self._per_host = dict[str, int](
             connection.execute("SELECT host, count(*) FROM urls WHERE site = ? GROUP BY host", (site,)).fetchall()
@@ -197,8 +212,11 @@ class SqliteFrontier:
             self._db.execute(f"DELETE FROM {table}")
             self._db.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)", ((url,) for url in urls))
         key = {"site": self.site, "run": self.run, "now": now, "full": full}
+        if self._rules_changed:
+            self._db.execute("UPDATE urls SET etag = NULL, last_modified = NULL WHERE site = ?", (self.site,))
         self._db.execute(
-            "UPDATE urls SET state = 'waiting', offered_in = :run, sources_now = 0, attempts = 0, due_at = 0,"
+            "UPDATE urls SET state = iif(state = 'leased', state, 'waiting'), offered_in = :run, sources_now = 0,"
+            " attempts = 0, due_at = 0,"
             " why = CASE WHEN state IN ('leased', 'waiting') THEN why WHEN kind IN ('page', 'listing')"
             " AND first_fetched_at IS NOT NULL THEN 'expected' END"
             " WHERE site = :site AND (state IN ('leased', 'waiting') OR (state IN ('done', 'failed')"
@@ -225,28 +243,59 @@ class SqliteFrontier:
     def recheck(self, refuse: Callable[[str, Kind, int], str | None]) -> int:
         """Refuse what waits and is against a rule by now. How many."""
         waiting = self._db.execute(
-            "SELECT url, kind, depth FROM urls WHERE site = ? AND state = 'waiting'", (self.site,)
-        ).fetchall()
+            "SELECT url, kind, depth FROM urls WHERE site = ? AND state = 'waiting' AND kind != 'robots'", (self.site,)
+        )
         refused = [(rule, self.site, url) for url, kind, depth in waiting if (rule := refuse(url, Kind(kind), depth))]
+        allowed = list[tuple[int, str, str]]()
+        if self._rules_changed:
+            rows = self._db.execute(
+                "SELECT url, kind, depth FROM urls WHERE site = ? AND state = 'refused'"
+                " AND reason NOT IN (SELECT value FROM json_each(?))",
+                (self.site, json.dumps(_LASTING)),
+            )
+            allowed = [(self.run, self.site, url) for url, kind, depth in rows if not refuse(url, Kind(kind), depth)]
         with transaction(self._db):
             self._db.executemany("UPDATE urls SET state = 'refused', reason = ? WHERE site = ? AND url = ?", refused)
+            self._db.executemany(
+                "UPDATE urls SET state = 'waiting', reason = NULL, attempts = 0, due_at = 0, offered_in = ?"
+                " WHERE site = ? AND url = ?",
+                allowed,
+            )
         return len(refused)
 
     def lease(self, count: int, *, now: float, besides: Iterable[str] = ()) -> list[Lease]:
         """Up to `count` URLs to fetch now, best first, none of the hosts in `besides`."""
-        hosts = json.dumps(sorted(besides))
-        with unsynced(self._db):  # leases die with their process anyway
-            rows = self._db.execute(
-                f"SELECT {_LEASE} FROM urls WHERE site = ? AND state = 'waiting' AND due_at <= ?"
-                " AND host NOT IN (SELECT value FROM json_each(?))"
-                + (f" AND offered_in = {self.run}" if self._only_new else "")
-                + " ORDER BY priority DESC, depth, due_at LIMIT ?",
-                (self.site, now, hosts, count),
+        hosts = self._waiting_hosts() - set(besides)
+        if not hosts:
+            return []
+        only = f" AND offered_in = {self.run}" if self._only_new else ""
+        rows = list[tuple[object, ...]]()
+        # Host by host, each along the index: a host that has plenty in hand would otherwise be walked over each time.
+        for host in hosts:
+            rows += self._db.execute(
+                f"SELECT {_LEASE}, due_at FROM urls WHERE site = ? AND state = 'waiting' AND host = ? AND due_at <= ?"
+                f"{only} ORDER BY priority DESC, depth, due_at LIMIT ?",
+                (self.site, host, now, count),
             ).fetchall()
+        best = nsmallest(count, rows, key=lambda row: (-row[3], row[4], row[-1]))  # type: ignore[operator]
+        with unsynced(self._db):  # leases die with their process anyway
             self._db.executemany(
-                "UPDATE urls SET state = 'leased' WHERE site = ? AND url = ?", [(self.site, row[0]) for row in rows]
+                "UPDATE urls SET state = 'leased' WHERE site = ? AND url = ?", [(self.site, row[0]) for row in best]
             )
-        return [_lease(row) for row in rows]
+        return [_lease(row[:-1]) for row in best]
+
+    def _waiting_hosts(self) -> set[str]:
+        """The hosts of what waits: one step of the index for each, however many URLs wait."""
+        return {
+            host
+            for (host,) in self._db.execute(
+                "WITH RECURSIVE hosts(host) AS ("
+                " SELECT (SELECT min(host) FROM urls WHERE site = ?1 AND state = 'waiting') UNION ALL"
+                " SELECT (SELECT min(host) FROM urls WHERE site = ?1 AND state = 'waiting' AND host > hosts.host)"
+                " FROM hosts WHERE hosts.host IS NOT NULL) SELECT host FROM hosts WHERE host IS NOT NULL",
+                (self.site,),
+            )
+        }
 
     def lease_one(self, url: str) -> Lease | None:
         """One URL, whatever its place in the order; None when it is not known."""
@@ -344,12 +393,12 @@ class SqliteFrontier:
     def _enter(self, offers: Iterable[Offer]) -> None:
         """New URLs wait; known ones are marked as offered, and wait again if the site says they changed since."""
         for offer in offers:
-            memory = (offer.url, offer.kind, offer.source, offer.lastmod, offer.refused)
+            memory = (offer.url, offer.kind, offer.source, offer.depth, offer.lastmod, offer.refused)
             if memory in self._entered:
                 continue
             self._entered.add(memory)
             known = self._db.execute(
-                "SELECT state, offered_in, fetched_at, fetched_in, kind, sources_now, announced_at, listed_on,"
+                "SELECT state, offered_in, fetched_at, fetched_in, kind, depth, sources_now, announced_at, listed_on,"
                 " listed_in FROM urls WHERE site = ? AND url = ?",
                 (self.site, offer.url),
             ).fetchone()
@@ -407,18 +456,27 @@ class SqliteFrontier:
         fetched_at: float | None,
         fetched_in: int | None,
         kind: str,
+        depth: int,
         sources_now: int,
         announced_at: float | None,
         listed_on: str | None,
         listed_in: int | None,
     ) -> None:
         key = (self.site, offer.url)
-        if offer.refused is None and _KINDS.index(offer.kind) < _KINDS.index(Kind(kind)):
+        more = _KINDS.index(offer.kind) < _KINDS.index(Kind(kind))
+        if offer.refused is None and not offer.demanded and more:
             # A page that turns out to be a feed, or a refused link that a page needs: read it as what tells more.
             self._db.execute(
-                "UPDATE urls SET kind = ?, priority = max(priority, ?), depth = min(depth, ?)"
-                " WHERE site = ? AND url = ?",
+                "UPDATE urls SET kind = ?, priority = max(priority, ?), depth = min(depth, ?), etag = NULL,"
+                " last_modified = NULL WHERE site = ? AND url = ?",
                 (offer.kind, offer.priority, offer.depth, *key),
+            )
+        elif offer.refused is None and not offer.demanded and offer.depth < depth:
+            # Nearer to the front page than was known; what it links to itself is looked at in every crawl.
+            self._db.execute(
+                "UPDATE urls SET depth = ?, due_at = iif(? <= 1 AND state = 'done' AND kind IN ('page', 'listing'), 0,"
+                " due_at) WHERE site = ? AND url = ?",
+                (offer.depth, offer.depth, *key),
             )
         announced = _is_news(offer.lastmod, announced_at=announced_at, fetched_at=fetched_at)
         # Seeds, sitemaps and feeds are fetched in every crawl, and pages that the site says changed.
@@ -469,7 +527,7 @@ class SqliteFrontier:
             gone = self._db.execute(
                 "SELECT url, status, fetched_in FROM urls WHERE site = ?1 AND listed_in < ?2 AND state = 'done'"
                 " AND listed_on IN (SELECT url FROM urls WHERE site = ?1 AND kind = 'sitemap' AND state = 'done'"
-                " AND fetched_in = ?2) ORDER BY fetched_at DESC",
+                " AND status = 200 AND fetched_in = ?2) ORDER BY fetched_at DESC",
                 (self.site, self.run),
             ).fetchall()
             self._db.executemany(
@@ -487,13 +545,16 @@ class SqliteFrontier:
 
     def waits(self, *, besides: Iterable[str] = ()) -> bool:
         """Whether any URL waits, due or not, on a host that is not in `besides`."""
-        row = self._db.execute(
-            "SELECT 1 FROM urls WHERE site = ? AND state = 'waiting'"
-            + (f" AND offered_in = {self.run}" if self._only_new else "")
-            + " AND host NOT IN (SELECT value FROM json_each(?)) LIMIT 1",
-            (self.site, json.dumps(sorted(besides))),
-        ).fetchone()
-        return row is not None
+        hosts = self._waiting_hosts() - set(besides)
+        if not self._only_new:
+            return bool(hosts)
+        return any(
+            self._db.execute(
+                "SELECT 1 FROM urls WHERE site = ? AND state = 'waiting' AND host = ? AND offered_in = ? LIMIT 1",
+                (self.site, host, self.run),
+            ).fetchone()
+            for host in hosts
+        )
 
     def next_due(self, *, after: float = 0.0, besides: Iterable[str] = ()) -> float | None:
         """The first moment after `after` for which a URL waits; None when none waits for a moment."""
@@ -532,12 +593,12 @@ class SqliteFrontier:
         return replace(rows, offered=rows.offered + away, skipped={**rows.skipped, **self._turned_away})
 
     def fetched_now(self, url: str) -> bool:
-        """Whether this run got an answer that counts."""
+        """Whether this run got the page, or what it redirects to."""
         row = self._db.execute(
-            "SELECT 1 FROM urls WHERE site = ? AND url = ? AND state = 'done' AND fetched_in = ?",
+            "SELECT status FROM urls WHERE site = ? AND url = ? AND state = 'done' AND fetched_in = ?",
             (self.site, url, self.run),
         ).fetchone()
-        return row is not None
+        return row is not None and account.is_there(self._db, self.site, self.run, row[0])
 
     # ------------------------------------------------------------ what outlives a run
 
@@ -573,7 +634,10 @@ class SqliteFrontier:
     def finish_run(self, *, now: float, reason: str) -> None:
         """Note the end of this run; what is still leased waits again."""
         with transaction(self._db):
-            self._db.execute("UPDATE urls SET state = 'waiting' WHERE site = ? AND state = 'leased'", (self.site,))
+            ours = " AND offered_in = " + str(self.run) if self._only_new else ""
+            self._db.execute(
+                f"UPDATE urls SET state = 'waiting' WHERE site = ? AND state = 'leased'{ours}", (self.site,)
+            )
             self._db.execute("UPDATE runs SET finished_at = ?, reason = ? WHERE id = ?", (now, reason, self.run))
 
 

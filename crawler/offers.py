@@ -40,6 +40,8 @@ class Offers:
         """What an answer offers, by what its URL is to the crawl."""
         if 300 <= response.status < 400:
             yield from self._redirect(response, lease)
+        elif response.status in (404, 410):
+            yield from self._without_slash(lease)
         elif response.status != 200:
             return
         elif lease.kind in (Kind.SITEMAP, Kind.FEED):
@@ -58,6 +60,9 @@ class Offers:
             return
         if response.status in (301, 308) and target.rstrip("/") == lease.url.rstrip("/") and target != lease.url:
             self._note_slash(host_of(target), 1 if target.endswith("/") else -1)
+        if target == lease.url:  # folded into itself: https sends to http, or www. away, against the profile
+            self._run.note(f"{lease.url} redirects to itself under crawl.origin; correct origin in the site's profile")
+            return
         kind = Kind.PAGE if lease.kind is Kind.SEED else lease.kind
         refused = "redirect loop" if lease.redirects >= MAX_REDIRECTS else None
         offer = self._offer(
@@ -71,11 +76,20 @@ class Offers:
             refused=refused,
         )
         if lease.kind is Kind.SEED and offer.refused:
-            self._run.notes.append(
+            self._run.note(
                 f"{lease.url} redirects to {target}, which is not followed ({offer.refused});"
                 " if the site has moved, correct seeds and hosts in its profile"
             )
         yield offer
+
+    def _without_slash(self, lease: Lease) -> Iterator[Offer]:
+        """The address as it was linked, where the slash that we added led nowhere."""
+        if lease.url.endswith("/") and self._slashes.get(host_of(lease.url), 0) >= SLASHES and "?" not in lease.url:
+            bare = lease.url.rstrip("/")
+            if bare.count("/") > 2:
+                yield self._offer(
+                    bare, lease, kind=lease.kind, source=Source.PAGE, priority=lease.priority, depth=lease.depth
+                )
 
     def _note_slash(self, host: str, step: int) -> None:
         self._slashes[host] = self._slashes.get(host, 0) + step
@@ -102,7 +116,7 @@ class Offers:
             )
 
     def _from_api(self, response: Response, lease: Lease) -> Iterator[Offer]:
-        headers = {str(name): str(value) for name, value in response.headers.to_unicode_dict().items()}
+        headers = {name.decode("latin-1"): header(response, name.decode("latin-1")) or "" for name in response.headers}
         entries, following = read_api(response.body, url=response.url, headers=headers)
         pages = list(self._entered(entries, lease, Source.API))
         yield from pages
@@ -128,13 +142,12 @@ class Offers:
         if self._run.only:
             return
         yield from self._pages(links, lease)
-        if lease.kind is Kind.SEED:  # other pages name the feed of their own comments
+        # The front page, also where the seed redirects to it; other pages name the feed of their own comments.
+        if lease.kind is Kind.SEED or (lease.kind is Kind.PAGE and lease.depth == 0):
             yield from self.all_of(links.feeds, lease, kind=Kind.FEED, priority=SITEMAP_PRIORITY, depth=0)
             yield from self._api_of(response, lease)
         if links.dropped:
-            self._run.notes.append(
-                f"{lease.url}: {links.dropped} links beyond the bound for one page were not followed"
-            )
+            self._run.note(f"{lease.url}: {links.dropped} links beyond the bound for one page were not followed")
 
     def _pages(self, links: Links, lease: Lease) -> Iterator[Offer]:
         source = Source.LISTING if lease.kind in (Kind.SEED, Kind.LISTING) else Source.PAGE

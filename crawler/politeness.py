@@ -95,7 +95,9 @@ class Host:
             self.troubles += 1
             self._room = max(1.0, self._room / 2)
             if refuses or self.troubles > 1:  # one broken connection is no sign yet
-                self.next_at = max(self.next_at, now + (pause(self.troubles - 1) if wait is None else 0.0))
+                # Also where it says that no wait is needed: it has refused.
+                rest = pause(self.troubles - 1) if wait is None or wait < 1.0 else 0.0
+                self.next_at = max(self.next_at, now + rest)
         if wait is not None:
             self.next_at = max(self.next_at, now + wait)
 

@@ -29,6 +29,7 @@ from crawler.scope import Scope
 logger = logging.getLogger(__name__)
 
 PRODUCT = "muragat"
+MAX_NOTES = 50
 TIMESYNC = Path("/run/systemd/timesync/synchronized")  # touched at each synchronisation (systemd-timesyncd.service(8))
 
 
@@ -106,6 +107,13 @@ class CrawlRun:
         self.frontier = self._begin(full=full)
         self.recorder.held_at = self.frontier.held
 
+    def note(self, text: str) -> bool:
+        """Keep what the operator should know; False when it is known, or there is too much of it."""
+        if text in self.notes or len(self.notes) >= MAX_NOTES:
+            return False
+        self.notes.append(text)
+        return True
+
     def _begin(self, *, full: bool) -> SqliteFrontier:
         now = time.time()
         judged, chosen = (list[str](), list[str]()) if full or self.only else self._choose(now)
@@ -116,6 +124,7 @@ class CrawlRun:
             now=now,
             full=full,
             only_new=bool(self.only),
+            profile=self.site.digest,
             max_urls=self.site.crawl.max_urls,
             max_urls_elsewhere=self.site.crawl.max_urls_elsewhere,
             judged=judged,
@@ -132,7 +141,10 @@ class CrawlRun:
             logger.warning("%s", error)
             return [], []
         try:
-            known = [_known(article) for article in observations(db, self.site.name)]
+            known = [
+                _known(article, self.address(article.url) or article.url)
+                for article in observations(db, self.site.name)
+            ]
         finally:
             db.conn.close()
         before = account.last_started(self._db, self.site.name)
@@ -227,14 +239,14 @@ class CrawlRun:
         }
 
 
-def _known(article: Observed) -> Known:
+def _known(article: Observed, url: str) -> Known:
     """An article as the policy of coming back wants it."""
     looks = [(at.timestamp(), version) for at, version in article.looks]
     seen: Observations = ()
     for (before, shown), (at, shows) in pairwise(looks):
         seen = observed(seen, at - before, changed=shows != shown)
     return Known(
-        url=article.url,
+        url=url,
         first_seen_at=looks[0][0],
         published_at=article.published_at.timestamp() if article.published_at else None,
         fetched_at=looks[-1][0],

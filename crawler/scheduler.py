@@ -26,15 +26,20 @@ from crawler.links import host_of
 from crawler.politeness import MAX_WAIT_SECONDS, ROBOTS_AGE_SECONDS, Host, RobotsState, pause
 from crawler.resolver import ForbiddenAddressError
 from crawler.run import CrawlRun
+from crawler.urls import DOCUMENT
 
 if TYPE_CHECKING:
     from scrapy.crawler import Crawler
+    from scrapy.http import Response
+    from twisted.python.failure import Failure
 
 logger = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 0.5  # exchanges this old at the most are not yet acknowledged; after SIGKILL they are fetched again
 LEASE_BATCH = 64
 MAX_ATTEMPTS = 3
+DAY_SECONDS = 86_400.0
+REMEMBERED_SECONDS = 5.0  # a shorter Retry-After is over before another crawl begins
 # A site may cut its sitemap down to the newest thousand: that is no reason to fetch all of it again in one night.
 MAX_RECALLED = 5_000
 # What Scrapy raises for a body beyond DOWNLOAD_MAXSIZE, as sent or inflated: it will not be smaller next time.
@@ -43,6 +48,7 @@ TOO_LARGE = ("DownloadCancelledError", "IgnoreRequest")
 ROBOTS_PRIORITY = 100
 SITEMAP_PRIORITY = 90
 SEED_PRIORITY = 80
+SAVED_DEPTH = 2  # as an article's: what a person saved is no front page, to be read in every crawl
 
 
 class FrontierScheduler(BaseScheduler):
@@ -60,7 +66,8 @@ class FrontierScheduler(BaseScheduler):
         self._committer: asyncio.TimerHandle | None = None
         self._handed_out = 0
         self._unspent = 0  # requests handed out and not yet in the frontier's sum of the day
-        self._spent = self._frontier.spend(self.run.day(time.time()), 0)
+        self._day = self.run.day(time.time())
+        self._spent = self._frontier.spend(self._day, 0)
         self._recalled = False  # what vanished from its sitemap waits again
         self._dry: tuple[frozenset[str], float] | None = None  # nothing is due besides these hosts before that moment
         self._open = False
@@ -82,11 +89,12 @@ class FrontierScheduler(BaseScheduler):
         self._commit()
         self._commit_later()
         self._crawler.signals.connect(self._idle, signals.spider_idle)
+        self._crawler.signals.connect(self._stumbled, signals.spider_error)
 
     def _first_offers(self) -> list[Offer]:
         rules = self.run.site.crawl
         if self.run.only:
-            named = [(Kind.PAGE, url) for url in self.run.only]
+            named = [(Kind.DOCUMENT if DOCUMENT.search(url) else Kind.PAGE, url) for url in self.run.only]
         else:
             named = [(Kind.SEED, url) for url in rules.seeds]
             named += [(Kind.SITEMAP, url) for url in rules.sitemaps] + [(Kind.FEED, url) for url in rules.feeds]
@@ -96,8 +104,8 @@ class FrontierScheduler(BaseScheduler):
                 kind=kind,
                 host=host_of(url),
                 priority=SITEMAP_PRIORITY if kind.tells else SEED_PRIORITY,
-                depth=0,
-                found_on="profile" if not self.run.only else "a person",
+                depth=SAVED_DEPTH if self.run.only else 0,
+                found_on="a person" if self.run.only else "profile",
                 source=Source.PROFILE,
                 demanded=bool(self.run.only),
             )
@@ -185,6 +193,8 @@ class FrontierScheduler(BaseScheduler):
             host.failed(now=now, wait=wait, status=status, again=lease.attempts > 0)
         if wait is not None and wait > MAX_WAIT_SECONDS:
             self._leave_alone(lease.host, until=now + wait)
+        elif wait is not None and wait > REMEMBERED_SECONDS:
+            self._frontier.note_rest(lease.host, not_before=now + wait)
         attempts = lease.attempts + 1
         final = attempts >= MAX_ATTEMPTS or too_large
         if lease.kind is Kind.ROBOTS and final:
@@ -198,7 +208,15 @@ class FrontierScheduler(BaseScheduler):
             host.queue.appendleft(replace(lease, attempts=attempts))
             return
         self.finished(
-            Finish(url=lease.url, at=now, status=status, failed=reason, retry_at=None if final else now + rest),
+            Finish(
+                url=lease.url,
+                at=now,
+                status=status,
+                failed=reason,
+                # A page is tried by the next crawl; a picture whose host is gone not by every crawl from now on.
+                due_at=now + DAY_SECONDS if lease.kind in (Kind.REQUISITE, Kind.DOCUMENT) else None,
+                retry_at=None if final else now + rest,
+            ),
             host=lease.host,
         )
         if host.given_up and host.robots_state is RobotsState.KNOWN:
@@ -348,15 +366,17 @@ class FrontierScheduler(BaseScheduler):
     def _commit_again(self) -> None:
         if not self._open:
             return
-        self._commit()
-        self._commit_later()
+        try:
+            self._commit()
+        finally:
+            self._commit_later()
         self._wake()
 
     def _commit(self) -> None:
         try:
             payloads = self.run.recorder.sync()  # also for what ends no lease: a failure's note, a redirect on the way
             if self._unspent:
-                self._spent = self._frontier.spend(self.run.day(time.time()), self._unspent)
+                self._spent = self._frontier.spend(self._day, self._unspent)
                 self._unspent = 0
             if not self._finishes:
                 return
@@ -378,6 +398,8 @@ class FrontierScheduler(BaseScheduler):
 
     def _closing_time(self, now: float) -> bool:
         """Whether the site's window or its budget of the day says that no more may leave."""
+        if (day := self.run.day(now)) != self._day:
+            self._day, self._spent = day, self._frontier.spend(day, 0)
         reason = self.run.closed(now, requests=self._spent + self._unspent)
         if reason is None:
             return False
@@ -385,6 +407,12 @@ class FrontierScheduler(BaseScheduler):
             self._note(reason)
             self._stop(reason.partition(":")[0])
         return True
+
+    def _stumbled(self, failure: Failure, response: Response, spider: Spider) -> None:
+        """The spider raised: the lease must end all the same, or the crawl never would."""
+        lease = response.meta.get("lease")
+        if lease is not None and lease.url in self._leased:
+            self.failed(lease, f"could not be read: {type(failure.value).__name__}", status=response.status)
 
     def _idle(self, spider: Spider) -> None:
         self._commit()
@@ -408,8 +436,7 @@ class FrontierScheduler(BaseScheduler):
             task.add_done_callback(lambda done: done.exception())
 
     def _note(self, text: str) -> None:
-        if text not in self.run.notes:
-            self.run.notes.append(text)
+        if self.run.note(text):
             logger.warning("%s", text)
 
 

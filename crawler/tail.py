@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from archive.errors import MuragatError
 from archive.model import Payload
 from archive.warc import (
     HttpHead,
@@ -49,9 +50,13 @@ def read_tail(folder: Path, leftovers: Iterable[tuple[str, int]], *, urls: Colle
 
 def _answer(content: bytes, urls: Collection[str]) -> Answered | None:
     try:
-        record = parse_record(content)
-    except ValueError:
+        return _read(content, urls)
+    except (ValueError, MuragatError):  # damage, or a coding that nobody reads: it is fetched again
         return None
+
+
+def _read(content: bytes, urls: Collection[str]) -> Answered | None:
+    record = parse_record(content)
     url, kind = record.url("warc-target-uri"), record.get("warc-type")
     if kind not in ("response", "revisit") or url not in urls or record.get("warc-truncated"):
         return None

@@ -346,3 +346,99 @@ def test_what_pages_need_of_one_other_host_is_bounded_and_counted(site: Site, tm
         assert len([path for path in elsewhere.paths() if path.endswith(".png")]) <= 3
     skipped = json.loads(done.stdout)["counts"]["skipped"]
     assert skipped["host full (crawl.max_urls_elsewhere)"] >= 6
+
+
+# ---------------------------------------------------------------- what a save leaves behind
+
+
+def test_what_was_saved_is_read_for_links_by_the_next_crawl(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/a/", "/b/")
+    site.validated["/"] = '"v1"'
+
+    muragat(archive, "save", site.url)
+    crawl(archive)
+
+    assert {"/a/", "/b/"} <= set(site.paths())
+
+
+def test_a_saved_page_is_not_asked_for_in_every_crawl_from_then_on(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/1")
+    site.answers["/hakkinda/"] = (200, {}, "<title>x</title>")
+    muragat(archive, "save", f"{site.url}hakkinda/")
+    site.asked = []
+
+    crawl(archive)
+    crawl(archive)
+
+    assert "/hakkinda/" not in site.paths()
+
+
+def test_a_page_that_is_not_there_is_not_saved(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/1")
+
+    done = muragat(archive, "save", f"{site.url}yok/")
+
+    assert done.returncode == 1
+    assert "the page was not there" in errors(done)[0]
+
+
+# ---------------------------------------------------------------- answers that fool us
+
+
+@pytest.mark.parametrize("seed_status", [403, 404])
+def test_a_site_whose_front_page_is_not_there_is_no_success(site: Site, archive: ArchiveDir, seed_status: int) -> None:
+    site.answers["/"] = (seed_status, {}, "yok")
+
+    done = crawl(archive)
+
+    assert done.returncode == 1
+    assert f"HTTP {seed_status}" in errors(done)[0]
+
+
+def test_a_seed_that_redirects_loses_no_feed(site: Site, archive: ArchiveDir) -> None:
+    site.answers["/"] = (302, {"Location": "/tr/"}, "")
+    site.answers["/tr/"] = (200, {}, '<link rel="alternate" type="application/rss+xml" href="/feed/">')
+
+    done = crawl(archive)
+
+    assert done.returncode == 0, done.stderr
+    assert "/feed/" in site.paths()
+
+
+def test_an_origin_that_the_site_left_is_said(site: Site, tmp_path: Path) -> None:
+    host = f"localhost:{site.port}"
+    archive = archive_of(site, tmp_path / "a", more=f'origin = "http://127.0.0.1:{site.port}"\n')
+    site.answers["/"] = (301, {"Location": f"http://www.127.0.0.1:{site.port}/"}, host)
+
+    done = crawl(archive)
+
+    assert done.returncode == 1
+    assert "redirects to itself under crawl.origin" in errors(done)[0]
+
+
+def test_a_retry_after_that_is_none_stops_no_crawl(site: Site, archive: ArchiveDir) -> None:
+    site.pages("/1")
+    site.answers["/1"] = lambda before: (200, {}, "x") if before else (503, {"Retry-After": "\xb2"}, "x")
+
+    done = crawl(archive, "--json")
+
+    assert (done.returncode, json.loads(done.stdout)["counts"]["failed"]) == (0, {})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {"Content-Type": "application/json", "X-Powered-By": "g\xfcn"}, "[]"),
+        (200, {"Content-Type": "text/html", "Link": "\xff<;"}, "<html>"),
+    ],
+)
+def test_no_header_stops_a_crawl(site: Site, archive: ArchiveDir, answer: Any) -> None:
+    site.pages("/1")
+    feed = '<link rel="alternate" type="application/rss+xml" href="/1">'
+    site.answers["/"] = (200, {}, f'<link rel="https://api.w.org/" href="/wp-json/">{feed}')
+    site.answers = Rest(site.answers | {"/1": answer}, {"posts": answer, "pages": answer})
+
+    done = crawl(archive)
+
+    assert "Traceback" not in done.stderr
+    assert "finished" in done.stdout

@@ -185,6 +185,16 @@ def test_a_sitemap_that_answers_as_before_still_names_its_pages(db: sqlite3.Conn
     assert later.recall_vanished(limit=10) == 1
 
 
+@pytest.mark.parametrize("status", [403, 404, 301])
+def test_a_sitemap_that_is_not_there_says_nothing_of_its_pages(db: sqlite3.Connection, status: int) -> None:
+    first_run(db, listed("a"), listed("b"))
+    frontier = begin(db, now=NOW + 60)
+
+    fetch(frontier, now=NOW + 60, status=status, outcome=Outcome.CHANGED)
+
+    assert frontier.recall_vanished(limit=10) == 0
+
+
 def test_a_page_that_moved_to_another_sitemap_has_not_vanished(db: sqlite3.Connection) -> None:
     other = at("sitemap-2.xml")
     first_run(db, listed("a"), offer(other, kind=Kind.SITEMAP, source=Source.SITEMAP))
@@ -418,7 +428,9 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> No
         )
     for _ in range(2):
         with closing(connect(path)) as db:
-            assert [lease.url for lease in begin(db).lease(9, now=NOW)] == [at("a")]
+            frontier = begin(db)
+            frontier.release(frontier.left)
+            assert [lease.url for lease in frontier.lease(9, now=NOW)] == [at("a")]
 
 
 def test_a_file_of_a_later_version_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -428,3 +440,83 @@ def test_a_file_of_a_later_version_is_refused_in_one_line(tmp_path: Path) -> Non
 
     with pytest.raises(SchemaTooNewError, match="install a newer muragat"):
         connect(path)
+
+
+# ---------------------------------------------------------------- rules that change
+
+
+def with_rules(db: sqlite3.Connection, profile: str, *, now: float = NOW) -> SqliteFrontier:
+    return SqliteFrontier(db, site="haber", name=profile, now=now, profile=profile)
+
+
+def test_what_a_rule_refused_waits_when_the_rule_is_gone(db: sqlite3.Connection) -> None:
+    first = with_rules(db, "sha256:1")
+    rules = {"a": "skip rule of the profile", "b": "robots.txt", "c": "off-site"}
+    first.offer([replace(offer(at(name)), refused=rule) for name, rule in rules.items()], now=NOW)
+
+    unchanged = with_rules(db, "sha256:1", now=NOW + 60)
+    unchanged.recheck(lambda url, kind, depth: None)
+    assert not unchanged.waits()
+    changed = with_rules(db, "sha256:2", now=NOW + 120)
+    changed.recheck(lambda url, kind, depth: "off-site" if url == at("c") else None)
+
+    assert fetch(changed, now=NOW + 120) == [at("a")]
+
+
+def test_new_rules_want_pages_whole(db: sqlite3.Connection) -> None:
+    """A 304 has no links in it, and what they lead to may be followed now."""
+    first = with_rules(db, "sha256:1")
+    first.offer([offer(at("a"))], now=NOW)
+    fetch(first, etag='"1"')
+
+    again = with_rules(db, "sha256:2", now=NOW + 60).lease_one(at("a"))
+
+    assert again is not None
+    assert again.etag is None
+
+
+def test_a_page_that_turns_out_to_be_a_feed_is_asked_for_whole(db: sqlite3.Connection) -> None:
+    frontier = begin(db)
+    frontier.offer([offer(at("rss"))], now=NOW)
+    fetch(frontier, etag='"1"')
+    later = begin(db, now=NOW + 60)
+
+    later.offer([offer(at("rss"), kind=Kind.FEED)], now=NOW + 60)
+
+    (lease,) = later.lease(9, now=NOW + 60)
+    assert (lease.kind, lease.etag) == (Kind.FEED, None)
+
+
+def test_a_page_found_nearer_to_the_front_is_as_near(db: sqlite3.Connection) -> None:
+    frontier = begin(db)
+    frontier.offer([replace(offer(at("spor")), depth=2)], now=NOW)
+    fetch(frontier)
+
+    frontier.offer([replace(offer(at("spor")), depth=1, found_on=at(""))], now=NOW)
+
+    (lease,) = begin(db, now=NOW + 60).lease(9, now=NOW + 60)
+    assert (lease.url, lease.depth) == (at("spor"), 1)
+
+
+# ---------------------------------------------------------------- many
+
+
+def test_what_waits_is_not_walked_over_for_a_host_that_has_plenty(db: sqlite3.Connection) -> None:
+    frontier = begin(db)
+    frontier.offer([offer(at(str(number))) for number in range(20_000)], now=NOW)
+    frontier.offer([replace(offer("https://resim.example/1"), host="resim.example")], now=NOW)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    db.set_progress_handler(count, 100)
+    leased = [lease.url for lease in frontier.lease(64, now=NOW, besides=["haber.example"])]
+    waits = [frontier.waits(besides=["haber.example", "resim.example"]), frontier.waits(besides=["resim.example"])]
+    db.set_progress_handler(None, 0)
+
+    assert leased == ["https://resim.example/1"]
+    assert waits == [False, True]
+    assert steps < 50  # five thousand machine steps; a walk takes hundreds of thousands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # A page that the seeds link to directly lists others more often than not; it is read in every crawl.
 LISTING_DEPTH = 1
 MAX_WAIT_SECONDS = 30 * 86_400.0  # a longer Retry-After is a slip of the pen
+
+
+logger = logging.getLogger(__name__)
 
 
 class NewsSpider(Spider):
@@ -70,16 +74,17 @@ class NewsSpider(Spider):
     def end_leases_of_the_dead(self) -> None:
         """A crawl that died may have kept answers and not noted what they offer: read them from its WARC."""
         run = self.run
-        if not run.frontier.left:
-            return
+        if run.only:
+            return  # a crawl of the site will
         leftovers = run.recorder.leftovers(run.frontier.tail())
+        ended = set[str]()
         for answered in read_tail(run.directory.warcs, leftovers, urls=run.frontier.left):
             lease = run.frontier.lease_one(answered.url)
             if lease is not None and _ends(lease, answered):
                 self._end(lease, answered)
-                run.recovered += 1
-            elif lease is not None:
-                run.frontier.release([lease.url])
+                ended.add(lease.url)
+        run.recovered = len(ended)
+        run.frontier.release(run.frontier.left - ended)
 
     def _end(self, lease: Lease, answered: Answered) -> None:
         http, request = answered.http, Request(lease.url, meta={"lease": lease})
@@ -94,7 +99,7 @@ class NewsSpider(Spider):
         )
         if answered.body is not None and http.status == 200:
             self.run.recorder.recover(answered.payload_digest, lease.url, answered.at, chunked=http.chunked)
-        offers = tuple(self._offers.of(response, lease)) if answered.body is not None else ()
+        offers = self._read(response, lease) if answered.body is not None else ()
         self._finish(response, lease, offers, digest=answered.payload_digest or None)
 
     # ------------------------------------------------------------ answers
@@ -107,7 +112,15 @@ class NewsSpider(Spider):
             self.scheduler.failed(lease, f"HTTP {response.status}", status=response.status, wait=_retry_after(response))
             return
         self.scheduler.answered(lease.host, seconds=response.meta.get("download_latency"))
-        self._finish(response, lease, tuple(self._offers.of(response, lease)), digest=digest)
+        self._finish(response, lease, self._read(response, lease), digest=digest)
+
+    def _read(self, response: Response, lease: Lease) -> tuple[Offer, ...]:
+        try:
+            return tuple(self._offers.of(response, lease))
+        except Exception:  # an answer that fools us is kept, and must not stop the crawl
+            logger.exception("%s: what it offers could not be read", lease.url)
+            self.run.note(f"{lease.url}: what it offers could not be read; the log says why")
+            return ()
 
     async def parse_robots(self, response: Response, **kwargs: Any) -> None:
         """A host's robots.txt: followed through redirects, also to other hosts; then obeyed (RFC 9309 §2.3.1)."""
@@ -117,12 +130,14 @@ class NewsSpider(Spider):
             target = self._offers.location(final) if 300 <= final.status < 400 else None
             if target is None:
                 break
+            await asyncio.sleep(self.run.site.crawl.delay)
             try:
                 final = await self.crawler.engine.download_async(response.request.replace(url=target))  # type: ignore[union-attr]
-                self.run.recorder.take_digest(target)
             except Exception as error:  # whatever kept it from being read: it was not read
                 self.scheduler.failed(lease, f"redirected to {target}: {type(error).__name__}")
                 return
+            finally:
+                self.run.recorder.take_digest(target)
         digest = self.run.recorder.take_digest(lease.url)
         if final.status == 429 or final.status >= 500:
             self.scheduler.failed(lease, f"HTTP {final.status}", status=final.status, wait=_retry_after(final))
@@ -131,8 +146,9 @@ class NewsSpider(Spider):
         # Anything but 200: the host has no rules (§2.3.1.3).
         robots = Robots(final.body if final.status == 200 else b"", agent=PRODUCT)
         self.scheduler.robots_known(lease.host, robots)
-        offers = self._offers.all_of(robots.sitemaps, lease, kind=Kind.SITEMAP, priority=SITEMAP_PRIORITY)
-        self._finish(response, lease, () if self.run.only else tuple(offers), digest=digest)
+        named = [] if self.run.only else robots.sitemaps
+        offers = self._offers.all_of(named, lease, kind=Kind.SITEMAP, priority=SITEMAP_PRIORITY)
+        self._finish(response, lease, tuple(offers), digest=digest)
 
     def parse_failure(self, failure: Failure) -> None:
         """No whole answer: the recorder has noted what there was."""
@@ -145,6 +161,8 @@ class NewsSpider(Spider):
     def _finish(self, response: Response, lease: Lease, offers: tuple[Offer, ...], *, digest: str | None) -> None:
         now = time.time()
         outcome = self._outcome(response, lease, digest)
+        # Of a page that was only saved the links are not read: the next crawl must not be told that it knows them.
+        unread = bool(self.run.only) and lease.kind not in (Kind.REQUISITE, Kind.DOCUMENT)
         finish = Finish(
             url=lease.url,
             at=now,
@@ -152,8 +170,8 @@ class NewsSpider(Spider):
             outcome=outcome,
             payload_digest=None if response.status == 304 else digest,
             due_at=_due_at(lease, now),
-            etag=header(response, "ETag"),
-            last_modified=header(response, "Last-Modified"),
+            etag=None if unread else header(response, "ETag"),
+            last_modified=None if unread else header(response, "Last-Modified"),
             directives=directives(response),
             offers=offers,
         )
@@ -209,7 +227,7 @@ def _due_at(lease: Lease, now: float) -> float:
 def _retry_after(response: Response) -> float | None:
     """Seconds that the host asks us to stay away, at most an hour (RFC 9110 §10.2.3)."""
     text = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return min(float(text), MAX_WAIT_SECONDS)
     at = read_time(text) if text else None
     return min(max(at.timestamp() - time.time(), 0.0), MAX_WAIT_SECONDS) if at else None
