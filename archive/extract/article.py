@@ -45,6 +45,8 @@ EXTRACTOR_VERSION = "1"
 WHOLE_TEXT_CHARS = 600
 SUBHEAD_CHARS = 80
 BYLINE_CHARS = 80
+MAX_TAG_LINKS = 500
+MAX_LINES = 5_000  # of a text for machines; 10 times the most in our sample pages
 _MARKUP = re.compile(r"<[^<>]{1,500}>")
 LIBRARIES = ("trafilatura", "lxml", "dateparser", "simplemma", "tzdata")
 
@@ -96,9 +98,12 @@ class _Reading:
         runs = read_runs(root)
         language = self.language(head, runs)
         spam = find_spam(page, root, runs, head=head, site=self.site, language=language)
+        dropped: set[HtmlElement] = set()
         for selector in self.layout.drop if self.layout else ():
             for element in select(page.tree, selector):
-                blank_element(element)
+                if not any(above in dropped for above in element.iterancestors()):
+                    blank_element(element)
+                dropped.add(element)
         if spam.findings or (self.layout and self.layout.drop):
             runs = read_runs(root)
         runs = self.within_article(self.before_footer(runs))
@@ -118,7 +123,7 @@ class _Reading:
             language=language,
             url=page.url,
         )
-        body = Body(tuple(run for run in body.runs if not self.is_left_out(run, head, byline)), body.region)
+        body = Body(self.without_byline(body.runs, head, byline), body.region)
         images = read_images(head, body.region, title=title.run.node if title.run else None, url=page.url)
         if spam.replaced:
             return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings)
@@ -194,15 +199,19 @@ class _Reading:
         section = self.element("section")
         byline.section = text_of(section) if section is not None else byline.section
 
-    def is_left_out(self, run: Run, head: Head, byline: Byline) -> bool:
-        """Whether a run inside the body is a byline or date line, which have fields of their own."""
-        if run in byline.runs:
-            return not (is_prose(run) and len(run.text) > 120)
-        if len(run.text) > BYLINE_CHARS or run.kind in (BlockKind.CELL, BlockKind.ITEM):
-            return False
-        line = bare(run.text)
+    def without_byline(self, runs: Sequence[Run], head: Head, byline: Byline) -> tuple[Run, ...]:
+        """The runs of the body less byline and date lines, which have fields of their own."""
         names = [*head.authors, *byline.authors, head.section or "", byline.section or "", byline.printed_as or ""]
-        return line in {bare(name) for name in names if name}
+        fields = {bare(name) for name in names if name}
+
+        def is_left_out(run: Run) -> bool:
+            if run in byline.runs:
+                return not (is_prose(run) and len(run.text) > 120)
+            if len(run.text) > BYLINE_CHARS or run.kind in (BlockKind.CELL, BlockKind.ITEM):
+                return False
+            return bare(run.text) in fields
+
+        return tuple(run for run in runs if not is_left_out(run))
 
     def article(
         self,
@@ -281,7 +290,7 @@ class _Reading:
         found = self.page.tree.xpath(
             "//a[contains(concat(' ', @rel, ' '), ' tag ') and not(contains(@rel, 'category'))]"
         )
-        texts = [" ".join("".join(link.itertext()).split()) for link in found]
+        texts = [text_of(link) for link in found[:MAX_TAG_LINKS]]
         return list(dict.fromkeys(text for text in texts if 0 < len(text) <= 80))[:50]
 
 
@@ -308,7 +317,8 @@ def whole_text(written: str, blocks: tuple[Block, ...], is_spam: Callable[[str],
     shown = sum(len(block.text) for block in blocks)
     if len(written) < max(WHOLE_TEXT_CHARS, 2 * shown):
         return blocks
-    lines = [" ".join(_MARKUP.sub(" ", line).split()) for line in re.split(r"\n+|</p>|<br\s*/?>", written)]
+    pieces = re.split(r"\n+|</p>|<br\s*/?>", written, maxsplit=MAX_LINES)[:MAX_LINES]
+    lines = [" ".join(_MARKUP.sub(" ", line).split()) for line in pieces]
     lines = [line for line in lines if line and not is_spam(line)]
     whole = bare(" ".join(lines))
     if not any(bare(block.text)[:60] in whole for block in blocks if len(block.text) >= 60) and blocks:

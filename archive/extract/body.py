@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -25,8 +25,11 @@ from archive.model import BlockKind
 PRUNE_SHARE = 0.2
 PROSE_CHARS = 25  # the shortest text that ends like a sentence in our samples
 LINK_DENSE = 0.5
-# 10 times the largest of our sample pages; beyond, trafilatura needs seconds and we do without.
-ELEMENT_LIMIT = 50_000
+# 6 times the elements and 18 times the text of the largest of our sample pages; beyond, trafilatura needs seconds and
+# we do without.
+ELEMENT_LIMIT, TEXT_LIMIT_CHARS = 15_000, 1_000_000
+# Runs times letters: 20 times the fullest of our sample pages, and half a second.
+MATCH_LIMIT = 200_000_000
 CLOSE_TEXT_SHARE = 1.3
 STANDFIRST_CHARS = (40, 600)
 OWN_TEXT_CHARS, OWN_TEXT_SHARE = 500, 0.2
@@ -47,6 +50,9 @@ _PRUNED_ROLES = frozenset(
 COMMENT_NAMES = re.compile(
     r"(?:^|[\s_-])(?:comments?|commentlist|comment-?list|comments-?area|disqus_thread|yorumlar)(?:$|[\s_-])", re.I
 )
+_SIGNS_OF_COMMENTS = (
+    ".//form | .//textarea | .//time | .//*[starts-with(@id, 'comment-')] | .//*[contains(@class, 'comment')]"
+)
 _SENTENCE_END = re.compile(r"[.!?…:;»”\"’')\]]\s*$")
 
 
@@ -62,9 +68,9 @@ def find_body(root: HtmlElement, runs: Sequence[Run], *, title: Run | None, plac
     """The body among a page's runs. `title` is the run that prints the title, `place` the element a profile names."""
     pruned = prune(root, runs, title)
     seen = [run for run in runs if not run.hidden and not _is_inside(run.node, pruned)]
-    found = _ask_trafilatura(root, pruned) if sum(1 for _ in root.iter()) < ELEMENT_LIMIT else ""
-    joined = found.replace("\n", "")
-    matched = [run for run in seen if _is_in(run, found, joined)]
+    found = _ask_trafilatura(root, pruned) if _is_for_trafilatura(root) else ""
+    lines, joined = set(found.split("\n")), found.replace("\n", "")
+    matched = [run for run in seen if _is_in(run, lines, joined)] if len(seen) * len(joined) < MATCH_LIMIT else []
     return _Walk(seen, matched, title, place).body()
 
 
@@ -78,17 +84,20 @@ def prune(root: HtmlElement, runs: Sequence[Run], title: Run | None) -> set[Html
             for element in (run.node, *run.node.iterancestors()):
                 weights[element] += len(run.text)
     kept = set() if title is None else {title.node, *title.node.iterancestors()}
-    kept |= {ancestor for heading in root.iter("h1") for ancestor in (heading, *heading.iterancestors())}
+    kept |= _with_ancestors(root.iter("h1"))
+    round_comments: set[HtmlElement] | None = None
     pruned: set[HtmlElement] = set()
     for element in root.iter():
         if not isinstance(element.tag, str) or element in kept or element.tag in ("body", "html", "main", "article"):
             continue
         names = f"{element.get('class') or ''} {element.get('id') or ''}"
-        if (
-            COMMENT_NAMES.search(names)
-            and element.tag not in ("a", "span", "body")
-            and _is_list_of_comments(element, title)
-        ) or (weights[element] <= PRUNE_SHARE * total and _is_the_sites(element, names)):
+        # Comments may outweigh a short article, so the guard is another: a form, dates or authors inside.
+        is_comments = title is not None and COMMENT_NAMES.search(names) and element.tag not in ("a", "span", "body")
+        if is_comments and round_comments is None:
+            found = (sign.getparent() for sign in root.xpath(_SIGNS_OF_COMMENTS))
+            round_comments = _with_ancestors(parent for parent in found if parent is not None)
+        is_light = weights[element] <= PRUNE_SHARE * total
+        if (is_comments and element in (round_comments or ())) or (is_light and _is_the_sites(element, names)):
             pruned.add(element)
     return pruned
 
@@ -99,15 +108,15 @@ def _is_the_sites(element: HtmlElement, names: str) -> bool:
     return bool(names.strip() and _PRUNED_NAMES.search(names))
 
 
-def _is_list_of_comments(element: HtmlElement, title: Run | None) -> bool:
-    """Comments may outweigh a short article, so the guard is another: a form, dates or authors inside."""
-    if title is None or element.find(".//h1") is not None:
-        return False
-    return bool(
-        element.xpath(
-            ".//form | .//textarea | .//time | .//*[starts-with(@id, 'comment-')] | .//*[contains(@class, 'comment')]"
-        )
-    )
+def _with_ancestors(elements: Iterable[HtmlElement]) -> set[HtmlElement]:
+    """These elements and all they stand in, each looked at once."""
+    found: set[HtmlElement] = set()
+    for element in elements:
+        above: HtmlElement | None = element
+        while above is not None and above not in found:
+            found.add(above)
+            above = above.getparent()
+    return found
 
 
 def is_prose(run: Run) -> bool:
@@ -157,14 +166,21 @@ def _ask_trafilatura(root: HtmlElement, pruned: set[HtmlElement]) -> str:
     return "" if body is None else "\n".join(_letters(text) for text in body.itertext() if text.strip())
 
 
+def _is_for_trafilatura(root: HtmlElement) -> bool:
+    if sum(1 for _ in root.iter()) >= ELEMENT_LIMIT:
+        return False
+    code = sum(len(element.text or "") for element in root.iter("script", "style"))
+    return bool(root.xpath("string-length()") - code < TEXT_LIMIT_CHARS)
+
+
 def _letters(text: str) -> str:
     return re.sub(r"\W+", "", text)
 
 
-def _is_in(run: Run, found: str, joined: str) -> bool:
+def _is_in(run: Run, lines: set[str], joined: str) -> bool:
     letters = _letters(run.text)
     if len(letters) < 12:
-        return bool(letters) and f"\n{letters}\n" in f"\n{found}\n"
+        return bool(letters) and letters in lines
     # Inline elements break trafilatura's text into pieces.
     return letters[:60] in joined
 
@@ -289,10 +305,11 @@ class _Walk:
         if self.title is None:
             return None
         later = [run for run in self.runs[self.start :] if is_prose(run)]
+        holders = _with_ancestors(run.node for run in later)
         for element in self.title.node.iterancestors():
             if element.tag in ("body", "html"):
                 return None
-            if any(_holds(element, run) for run in later) or (not later and element.find(".//img") is not None):
+            if element in holders or (not later and element.find(".//img") is not None):
                 return element
         return None
 

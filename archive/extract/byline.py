@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
@@ -18,14 +18,16 @@ from lxml.html import HtmlElement
 from archive.dates import parse_date
 from archive.extract.body import COMMENT_NAMES, LINK_DENSE, is_prose
 from archive.extract.furniture import is_comments_label
+from archive.extract.jsonld import path_of
 from archive.extract.metadata import Moment, clean_names, is_plausible, parse_moment
-from archive.extract.runs import Run
+from archive.extract.runs import Run, inner_text
 from archive.language import fold
 from archive.model import BlockKind, PrintedDate
 
 RUNS_AFTER, RUNS_BEFORE, RUNS_BELOW = 14, 5, 24
 PROSE_RUNS_AFTER = 3  # a date line may stand under a standfirst, or below a short first paragraph
 MAX_LINE_CHARS = 120
+MAX_PIECES = 12  # of one line; each may be asked of dateparser, which takes a millisecond
 
 _AUTHOR_PATH = re.compile(r"/(?:author|yazar(?:lar)?|avtor|authors|people|profile|muhabir)/", re.IGNORECASE)
 _SECTION_PATH = re.compile(r"/(?:kategori|category|rubrika?|rubric|section|konu|haberler)/[^/]+", re.IGNORECASE)
@@ -191,14 +193,16 @@ def _texts(run: Run) -> Iterator[str]:
     pieces = [" ".join(((element.tail if is_tail else element.text) or "").split()) for element, is_tail in run.slots]
     lines = [part.strip() for part in re.split(r"[|•·\n]", run.text)]
     if len(run.slots) > 1:
-        yield from (piece for piece in pieces if piece)
-    yield from dict.fromkeys([" ".join(run.text.split()), *lines, *pieces])
+        yield from islice((piece for piece in pieces if piece), MAX_PIECES)
+    yield from islice(dict.fromkeys([" ".join(run.text.split()), *lines, *pieces]), MAX_PIECES)
 
 
 def _elements(run: Run) -> Iterator[HtmlElement]:
+    seen: set[HtmlElement] = set()
     for element, is_tail in run.slots:
         nearest = element.getparent() if is_tail else element
-        while nearest is not None and nearest is not run.node.getparent():
+        while nearest is not None and nearest is not run.node.getparent() and nearest not in seen:
+            seen.add(nearest)
             yield nearest
             nearest = nearest.getparent()
 
@@ -209,7 +213,7 @@ def _read_people(byline: Byline, run: Run, url: str) -> None:
     for element in _elements(run):
         if element.tag != "a":
             continue
-        path, text = _path(element), " ".join("".join(element.itertext()).split())
+        path, text = path_of(element.get("href") or "") + "/", inner_text(element, limit=MAX_LINE_CHARS)
         rel = element.get("rel") or ""
         if not text or len(text) > 80:
             continue
@@ -222,10 +226,3 @@ def _read_people(byline: Byline, run: Run, url: str) -> None:
     if not byline.authors and (found := _AUTHOR_LABEL.search(run.text)):
         byline.authors = clean_names([found[1]])
         byline.runs.append(run)
-
-
-def _path(element: HtmlElement) -> str:
-    try:
-        return urlsplit(element.get("href") or "").path + "/"
-    except ValueError:
-        return ""

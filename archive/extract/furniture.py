@@ -13,34 +13,52 @@ from archive.language import fold
 
 # Longer lines are prose that happens to begin with such words.
 MAX_LINE_CHARS = 140
+# Folding takes accents away, so what is longer now may be a line then; and nobody may fill the memory with long ones.
+FOLDED_LIMIT_CHARS = 5 * MAX_LINE_CHARS
+
+
+def is_furniture(line: str) -> bool:
+    """Whether a line by itself is none of an article's: an invitation, a button, a counter, a label."""
+    return len(line) <= FOLDED_LIMIT_CHARS and _is_furniture(line)
 
 
 @lru_cache(maxsize=20_000)
-def is_furniture(line: str) -> bool:
-    """Whether a line by itself is none of an article's: an invitation, a button, a counter, a label."""
+def _is_furniture(line: str) -> bool:
     text = fold(line).strip(" \u200b:：»«›‹→←▶►•|-–—.!…·*#[]()")
     if len(text) > MAX_LINE_CHARS:
         return False
     return not text or bool(_FURNITURE.fullmatch(text) or _INVITATION.search(text))
 
 
-@lru_cache(maxsize=20_000)
 def is_related_label(line: str) -> bool:
     """Whether a line announces other articles: what it names, or the links after it, are not of this one."""
+    return len(line) <= FOLDED_LIMIT_CHARS and _is_related_label(line)
+
+
+@lru_cache(maxsize=20_000)
+def _is_related_label(line: str) -> bool:
     text = fold(line).strip(" :：»«›→▶►•|-–—.!…·*#[]")
     return len(text) <= MAX_LINE_CHARS and bool(_RELATED.match(text))
 
 
-@lru_cache(maxsize=20_000)
 def is_end_label(line: str) -> bool:
     """Whether a heading opens what follows an article: comments, related lists, the site's bottom."""
+    return len(line) <= FOLDED_LIMIT_CHARS and _is_end_label(line)
+
+
+@lru_cache(maxsize=20_000)
+def _is_end_label(line: str) -> bool:
     text = fold(line).strip(" :：»«›→▶►•|-–—.!…·*#[]")
     return len(text) <= 80 and any(label.fullmatch(text) for label in (_RELATED, _COMMENTS, _SHARING))
 
 
-@lru_cache(maxsize=20_000)
 def is_comments_label(line: str) -> bool:
     """Whether a line opens the readers' comments or their form."""
+    return len(line) <= FOLDED_LIMIT_CHARS and _is_comments_label(line)
+
+
+@lru_cache(maxsize=20_000)
+def _is_comments_label(line: str) -> bool:
     text = fold(line).strip(" :：»«›→▶►•|-–—.!…·*#[]")
     return len(text) <= 80 and bool(_COMMENTS.fullmatch(text))
 

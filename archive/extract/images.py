@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urljoin
+from itertools import islice
 
 from lxml.html import HtmlElement
 
+from archive.extract.jsonld import joined
 from archive.extract.metadata import Head
+from archive.extract.runs import inner_text
 from archive.model import Image
 
-MAX_IMAGES = 100
+MAX_IMAGES, MAX_SIBLINGS = 100, 200
+CAPTION_LIMIT_CHARS = 5_000
 
 
 def read_images(head: Head, region: HtmlElement | None, *, title: HtmlElement | None, url: str) -> tuple[Image, ...]:
@@ -24,10 +27,12 @@ def read_images(head: Head, region: HtmlElement | None, *, title: HtmlElement | 
         address = next((element.get(name) for name in ("data-src", "data-lazy-src", "src") if element.get(name)), "")
         if not address or address.startswith("data:") or _is_small(element) or _is_in_link_list(element):
             continue
-        absolute = urljoin(url, address.strip())
+        absolute = joined(url, address.strip())
+        if not absolute:
+            continue
         key = _picture(absolute)
         caption = _caption(element)
-        alt = " ".join((element.get("alt") or "").split())
+        alt = " ".join((element.get("alt") or "")[:CAPTION_LIMIT_CHARS].split())
         if key not in found:
             found[key] = Image(url=absolute, alt=alt, caption=caption, position=len(found))
         elif not found[key].alt and not found[key].caption:
@@ -40,7 +45,8 @@ def _above(region: HtmlElement | None, title: HtmlElement | None) -> Iterator[Ht
     """The pictures between the title and the body, in the element that holds both."""
     if region is None or title is None:
         return
-    shared = next((element for element in region.iterancestors() if title in element.iterdescendants()), None)
+    above_title = set(title.iterancestors())
+    shared = next((element for element in region.iterancestors() if element in above_title), None)
     if shared is None or shared.tag in ("body", "html"):
         return
     passed = False
@@ -59,7 +65,7 @@ def _picture(url: str) -> str:
 
 def _is_small(element: HtmlElement) -> bool:
     sizes = [element.get(name) or "" for name in ("width", "height")]
-    return any(size.isdigit() and int(size) < 100 for size in sizes)
+    return any(re.fullmatch("[0-9]{1,2}", size) for size in sizes)
 
 
 def _is_in_link_list(element: HtmlElement) -> bool:
@@ -71,8 +77,8 @@ def _caption(element: HtmlElement) -> str:
     figure = next(element.iterancestors("figure"), None)
     caption = None if figure is None else figure.find(".//figcaption")
     parent = element.getparent()
-    if (
-        caption is None and parent is not None
-    ):  # WordPress before HTML5 themes: div.wp-caption > img + p.wp-caption-text
-        caption = next((sibling for sibling in parent if "caption" in (sibling.get("class") or "")), None)
-    return "" if caption is None else " ".join("".join(caption.itertext()).split())
+    if caption is None and parent is not None:
+        # WordPress before HTML5 themes: div.wp-caption > img + p.wp-caption-text
+        siblings = islice(parent, MAX_SIBLINGS)
+        caption = next((sibling for sibling in siblings if "caption" in (sibling.get("class") or "")), None)
+    return "" if caption is None else inner_text(caption, limit=CAPTION_LIMIT_CHARS)

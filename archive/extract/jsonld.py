@@ -7,13 +7,20 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from lxml.html import HtmlElement
 
 JSON_LIMIT_CHARS = 1_000_000
 JSON_DEPTH, JSON_NODES = 8, 2_000
+# 10 times the longest title or summary of our sample pages; whole texts have a bound of their own.
+FIELD_LIMIT_CHARS = 20_000
+MAX_LISTED = 100  # names, keywords or addresses in one field
+MAX_TYPE_CHARS, MAX_URL_CHARS = 200, 4_000
 ARTICLE_TYPE = re.compile(r"(?:Article|BlogPosting|Report)$|^Review$")
+# html.unescape raises for thousands of digits.
+_LONG_ENTITY = re.compile(r"&#[xX]?[0-9a-fA-F]{12,};?")
+_NO_LETTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 PAGE_TYPES = frozenset(("WebPage", "ItemPage"))
 
 
@@ -43,23 +50,44 @@ def read_things(tree: HtmlElement) -> Iterator[dict[str, Any]]:
 
 def types_of(thing: Mapping[str, Any]) -> set[str]:
     found = thing.get("@type")
-    return {str(name).rsplit("/", 1)[-1] for name in (found if isinstance(found, list) else [found]) if name}
+    names = found[:MAX_LISTED] if isinstance(found, list) else [found]
+    return {name.rsplit("/", 1)[-1] for name in names if isinstance(name, str) and 0 < len(name) <= MAX_TYPE_CHARS}
 
 
 def main_thing(things: list[dict[str, Any]], url: str) -> dict[str, Any]:
     """The article this page is about: of several the one with this address, else the first with a headline."""
     articles = [thing for thing in things if any(ARTICLE_TYPE.search(name) for name in types_of(thing))]
-    path = urlsplit(url).path.rstrip("/")
+    path = path_of(url).rstrip("/")
 
     def rank(thing: dict[str, Any]) -> tuple[bool, bool]:
         named = [text_of(thing.get(key)) for key in ("url", "@id")] + addresses_of(thing.get("mainEntityOfPage"))
-        return any(path and urlsplit(_safe(name)).path.rstrip("/") == path for name in named), "headline" in thing
+        return any(path and path_of(name).rstrip("/") == path for name in named), "headline" in thing
 
     return max(articles, key=rank, default={})
 
 
-def _safe(address: str) -> str:
-    return address if "[" not in address and "]" not in address else ""
+def path_of(address: str) -> str:
+    """The path of an address; "" when it is none."""
+    try:
+        return urlsplit(address[:MAX_URL_CHARS]).path
+    except ValueError:
+        return ""
+
+
+def host_of(address: str) -> str:
+    """The host of an address; "" when it is none."""
+    try:
+        return urlsplit(address[:MAX_URL_CHARS]).hostname or ""
+    except ValueError:
+        return ""
+
+
+def joined(base: str, link: str) -> str:
+    """`link` as seen from `base`; "" when it is no address."""
+    try:
+        return urljoin(base, link) if len(link) <= MAX_URL_CHARS else ""
+    except ValueError:
+        return ""
 
 
 def text_of(value: Any) -> str:
@@ -71,14 +99,25 @@ def text_of(value: Any) -> str:
 
 
 def clean(text: str) -> str:
-    return " ".join(html.unescape(text).replace("\xad", "").split())
+    """A field as it is read: entities resolved, white space folded, without what is no letter."""
+    return " ".join(without_half_letters(unescape(text[:FIELD_LIMIT_CHARS])).replace("\xad", "").split())
+
+
+def without_half_letters(text: str) -> str:
+    """`text` without what JSON and scripts can name and no database keeps: halves of letters, control characters."""
+    return _NO_LETTER.sub("", text)
+
+
+def unescape(text: str) -> str:
+    """`text` with its entities resolved; those of more digits than any letter has are dropped."""
+    return html.unescape(_LONG_ENTITY.sub("", text) if "&#" in text else text)
 
 
 def addresses_of(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value.strip()]
     if isinstance(value, list):
-        return [address for part in value[:20] for address in addresses_of(part)]
+        return [address for part in value[:20] if not isinstance(part, list) for address in addresses_of(part)]
     if isinstance(value, dict):
         return [address for key in ("url", "contentUrl", "@id") if isinstance(address := value.get(key), str)][:1]
     return []

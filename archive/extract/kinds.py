@@ -8,17 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lxml.html import HtmlElement
 
 from archive.extract.body import LINK_DENSE, Body, is_prose
+from archive.extract.jsonld import MAX_URL_CHARS
 from archive.extract.runs import Run
 from archive.language import fold
 from archive.model import BlockKind, PageKind
 
 # A text of this length with an article's address is one even where its date cannot be found.
 LONG_TEXT_CHARS, SHORT_TEXT_CHARS = 400, 100
+MAX_FORMS = 20  # that ask for a password
 LISTED_TITLES = 4  # fewer links to other pages than this make no list
 
 _LISTING_PATH = re.compile(
@@ -60,12 +63,14 @@ class Evidence:
 
 def page_number(url: str) -> tuple[int, str | None]:
     """Which page of an article an address names, and the address of its first page (None on page 1)."""
+    if len(url) > MAX_URL_CHARS:
+        return 1, None
     parts = urlsplit(url)
     found = _CONTINUATION.match(parts.path)
     if found and not _LISTING_PATH.search(parts.path) and not _COMMENT_PAGE.search(parts.path) and int(found[2]) >= 2:
         return int(found[2]), parts._replace(path=found[1] + "/", query="", fragment="").geturl()
     for name, value in parse_qsl(parts.query):
-        if name in ("page", "sayfa") and value.isdigit() and 2 <= int(value) <= 50:
+        if name in ("page", "sayfa") and re.fullmatch(r"[0-9]{1,3}", value) and 2 <= int(value) <= 50:
             rest = "&".join(f"{key}={val}" for key, val in parse_qsl(parts.query) if key != name)
             return int(value), parts._replace(query=rest, fragment="").geturl()
     return 1, None
@@ -124,8 +129,9 @@ def _asks_password(evidence: Evidence) -> bool:
     """A form that asks for nothing but a password, where the text should be: a sign-in form also asks for a name."""
     runs = list(evidence.runs)
     begin = runs.index(evidence.title_run) + 1 if evidence.title_run in runs else 0
-    for field in evidence.tree.xpath("//form//input[@type='password']"):
-        form = next(field.iterancestors("form"))
+    fields = evidence.tree.xpath("//input[@type='password'][ancestor::form]")
+    forms = dict.fromkeys(next(field.iterancestors("form")) for field in fields)
+    for form in islice(forms, MAX_FORMS):
         if form.xpath(".//input[@type='text' or @type='email' or not(@type)]"):
             continue
         within = (index for index, run in enumerate(runs) if run.node is form or form in run.node.iterancestors())

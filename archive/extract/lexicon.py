@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from archive.language import fold
 
+LOOKED_AT_CHARS = 5_000
 _TOPIC = re.compile(
     r"\b(?:casino\w*|kumarhane\w*|bahis\w*|betting|iddaa\w*|slots?|slot oyunlari|rulet|poker|jackpot|porno?\w*"
     r"|xxx|sex shop|sikis\w*|escorts?|eskort\w*|viagra|cialis"
@@ -22,12 +23,12 @@ _TOPIC = re.compile(
 )
 _PITCH = re.compile(
     r"guncel (?:giris|adres)|yeni (?:giris|adres)|giris adresi|\bgiris\s+(?:\d{4}|yap|–|-)|\bgiris$|(?:deneme"
-    r"|yatirim|hosgeldin) bonusu|bonus\w* \d|\d+ (?:tl|₺|tenge|тенге|теңге)\b.{0,30}(?:bonus|бонус|фрибет)"
-    r"|\d+ (?:tl|tenge|тенге|теңге) (?:deneme|фрибет|за регистрац)|uye ol|free ?spin|tiklayin|sartsiz"
+    r"|yatirim|hosgeldin) bonusu|bonus\w{0,20} \d|(?<!\d)\d+ (?:tl|₺|tenge|тенге|теңге)\b.{0,30}(?:bonus|бонус|фрибет)"
+    r"|(?<!\d)\d+ (?:tl|tenge|тенге|теңге) (?:deneme|фрибет|за регистрац)|uye ol|free ?spin|tiklayin|sartsiz"
     r"|cevrimsiz|veren siteler|yuksek oranlar|guvenilir .{0,25}siteler|siteleri listesi|uygulama indir"
     r"|\bfarki!|\badresinde!"
     r"|\boyna$|kazan(?:in)?!|canli bahis$|bahis siteleri$|casino siteleri$"
-    r"|официальн\w+ сайт|рабоч\w+ зеркал\w+|\bзеркало\b|\bвход\b|за регистрацию|бездепозитн\w+|без вейджера"
+    r"|официальн\w{1,10} сайт|рабоч\w{1,10} зеркал\w+|\bзеркало\b|\bвход\b|за регистрацию|бездепозитн\w+|без вейджера"
     r"|фриспин\w*|без верификации|быстрым выводом|на деньги|бесплатно|скачать|лучшие онлайн"
     r"|ресми сайты|тіркелу бонус\w+|тегін айналым\w*|жылдам төлем\w*|фрибет|ұтып алы\w+|порталында|ссылка\w*"
     r"|\bкіру\b|үздік онлайн"
@@ -46,15 +47,17 @@ KNOWN_HOSTS = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def topic_in(text: str) -> str:
     """The first word on betting, pornography or the like; \"\" when there is none."""
-    found = _TOPIC.search(fold(text[:5000]))
-    return found[0] if found else ""
+    return _first(_TOPIC, text[:LOOKED_AT_CHARS])
 
 
-@lru_cache(maxsize=4096)
 def pitch_in(text: str) -> str:
     """The first words of a sales pitch; \"\" when there are none."""
-    found = _PITCH.search(fold(text[:5000]))
+    return _first(_PITCH, text[:LOOKED_AT_CHARS])
+
+
+@lru_cache(maxsize=8192)
+def _first(words: re.Pattern[str], text: str) -> str:
+    found = words.search(fold(text))
     return found[0].strip() if found else ""

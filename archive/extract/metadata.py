@@ -5,28 +5,31 @@ What the page prints for its readers is read in byline.py; `article.py` puts the
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
 from archive.extract.jsonld import (
-    JSON_LIMIT_CHARS,
+    MAX_LISTED,
     PAGE_TYPES,
     addresses_of,
     clean,
+    host_of,
+    joined,
     main_thing,
     read_things,
     text_of,
     types_of,
+    unescape,
+    without_half_letters,
 )
+from archive.extract.runs import inner_text
 from archive.language import fold
 from archive.model import Precision
 
@@ -34,6 +37,8 @@ from archive.model import Precision
 FUTURE_TOLERANCE = timedelta(days=1)
 OLDEST = datetime(1985, 1, 1, tzinfo=UTC)
 MAX_NAME_CHARS = 80
+# 10 times the longest of our sample pages, as MAX_LISTED is of names and keywords.
+TITLE_LIMIT_CHARS, BODY_LIMIT_CHARS = 2_000, 300_000
 
 _ISO = re.compile(
     r"\s*(\d{4})-(\d\d?)-(\d\d?)(?:[T\s]+(\d\d?)[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d+)?)?\s*(Z|UTC|GMT"
@@ -99,16 +104,16 @@ def read_head(tree: HtmlElement, *, url: str, zone: ZoneInfo, captured_at: datet
     metas, things = _metas(tree), list(read_things(tree))
     main = main_thing(things, url)
     page = next((thing for thing in things if types_of(thing) & PAGE_TYPES), {})
-    head = Head(page_title=clean("".join(tree.xpath("string((//head/title | //title)[1])"))))
+    head = Head(page_title=clean("".join(tree.xpath("string((//head/title | //title)[1])")))[:TITLE_LIMIT_CHARS])
     head.canonical = _canonical(tree, metas, url)
     head.language = (tree.get("lang") or tree.get("{http://www.w3.org/XML/1998/namespace}lang") or "").strip() or None
     head.kind = metas.get("og:type", [""])[0].lower() or next(iter(types_of(main)), "")
     head.is_article = bool(main) or head.kind == "article"
     body = main.get("articleBody")
-    head.body = html.unescape(body)[:JSON_LIMIT_CHARS] if isinstance(body, str) else ""
+    head.body = without_half_letters(unescape(body[:BODY_LIMIT_CHARS])) if isinstance(body, str) else ""
     head.site_names = _site_names(metas, things, url)
     head.titles = [
-        (text, source)
+        (text[:TITLE_LIMIT_CHARS], source)
         for text, source in (
             (text_of(main.get("headline")) or text_of(main.get("name")), "json-ld"),
             (_first(metas, "og:title", "twitter:title"), "opengraph"),
@@ -134,10 +139,10 @@ def read_head(tree: HtmlElement, *, url: str, zone: ZoneInfo, captured_at: datet
     head.section, head.section_source = _section(main, metas)
     head.tags = _tags(main, metas)
     head.images = _unique(
-        urljoin(url, address)
+        joined(url, address)
         for address in [*addresses_of(main.get("image")), *_all(metas, "og:image", "og:image:url", "twitter:image")]
         if address and not address.startswith("data:")
-    )
+    )[:MAX_LISTED]
     return head
 
 
@@ -214,8 +219,8 @@ def _metas(tree: HtmlElement) -> dict[str, list[str]]:
     for meta in tree.iter("meta"):
         name = (meta.get("property") or meta.get("name") or meta.get("itemprop") or "").strip().lower()
         content = clean(meta.get("content") or "")
-        if name and content:
-            metas.setdefault(name, []).append(content)
+        if name and content and len(listed := metas.setdefault(name, [])) < MAX_LISTED:
+            listed.append(content)
     return metas
 
 
@@ -233,19 +238,16 @@ def _site_names(metas: Mapping[str, list[str]], things: list[dict[str, Any]], ur
         if types_of(thing) & {"WebSite", "NewsMediaOrganization"}:
             names.append(text_of(thing.get("name")))
         names.append(text_of(thing.get("publisher")))
-    host = (urlsplit(url).hostname or "").removeprefix("www.")
-    return _unique([name for name in names if name and "://" not in name] + [host, host.split(".")[0]])
+    host = host_of(url).removeprefix("www.")
+    listed = [name for name in names if name and "://" not in name and len(name) <= 3 * MAX_NAME_CHARS][:MAX_LISTED]
+    return _unique([*listed, host, host.split(".")[0]])
 
 
 def _canonical(tree: HtmlElement, metas: Mapping[str, list[str]], url: str) -> str | None:
     links = [str(href).strip() for href in tree.xpath("//link[contains(concat(' ', @rel, ' '), ' canonical ')]/@href")]
     for address in [*links, *_all(metas, "og:url")]:
-        try:
-            absolute = urljoin(url, address)
-            if urlsplit(absolute).scheme in ("http", "https"):
-                return absolute
-        except ValueError:
-            continue
+        if re.match("https?:", absolute := joined(url, address)):
+            return absolute
     return None
 
 
@@ -260,11 +262,12 @@ def _authors(
     people = {thing["@id"]: text_of(thing.get("name")) for thing in things if isinstance(thing.get("@id"), str)}
     named = main.get("author") or main.get("creator")
     names = []
-    for one in named if isinstance(named, list) else [named]:
+    for one in named[:MAX_LISTED] if isinstance(named, list) else [named]:
         listed = one.get("name") if isinstance(one, dict) else one
-        for name in listed if isinstance(listed, list) else [listed]:
+        for name in listed[:MAX_LISTED] if isinstance(listed, list) else [listed]:
             names.append(text_of(name) or (people.get(str(one.get("@id")), "") if isinstance(one, dict) else ""))
-    marked = [" ".join(element.itertext()) for element in tree.xpath("//*[@itemprop='author' and not(self::meta)]")[:3]]
+    found = tree.xpath("//*[@itemprop='author' and not(self::meta)]")[:3]
+    marked = [inner_text(element, limit=TITLE_LIMIT_CHARS, between=" ") for element in found]
     for source, listed in (
         ("json-ld", names),
         ("opengraph", _all(metas, "article:author", "author", "dc.creator", "parsely-author", "sailthru.author")),
@@ -286,13 +289,13 @@ def clean_names(names: Iterable[str]) -> list[str]:
     """Names of people or desks, without labels, addresses and repetitions; two joined by "ve" or "and" apart."""
     cleaned: list[str] = []
     for name in names:
-        name = _NAME_LABEL.sub("", clean(name))
+        name = _NAME_LABEL.sub("", clean(name)) if len(name) <= TITLE_LIMIT_CHARS else ""
         if not name or "://" in name or len(name) > 3 * MAX_NAME_CHARS:
             continue
         parts = re.split(r"\s*[;|]\s*|\s*,\s+(?=\w+[\s.]+\w)|\s+(?:ve|and|und|et|и|және)\s+(?=\w+[\s.]+\w)", name)
         whole = len(parts) > 1 and any(" " not in part.strip() for part in parts)
         cleaned += [part.strip(" ,.-–|") for part in ([name] if whole else parts)]
-    return _unique(name for name in cleaned if 2 <= len(name) <= MAX_NAME_CHARS and "@" not in name)
+    return _unique(name for name in cleaned if 2 <= len(name) <= MAX_NAME_CHARS and "@" not in name)[:MAX_LISTED]
 
 
 def _section(main: Mapping[str, Any], metas: Mapping[str, list[str]]) -> tuple[str | None, str]:
@@ -314,7 +317,7 @@ def _tags(main: Mapping[str, Any], metas: Mapping[str, list[str]]) -> list[str]:
         if isinstance(keywords, str)
         else []
     )
-    tags = [text_of(tag) for tag in listed] + _all(metas, "article:tag")
+    tags = [text_of(tag) for tag in listed[:MAX_LISTED]] + _all(metas, "article:tag")
     if not tags:
         tags = [tag for text in _all(metas, "news_keywords") for tag in re.split(r"\s*[,;]\s*", text)]
     return _unique(tag for tag in tags if tag and len(tag) <= MAX_NAME_CHARS and "://" not in tag)[:50]

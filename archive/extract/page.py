@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
+from urllib.parse import urlsplit
 
 import lxml.html
 from lxml import etree
@@ -23,6 +24,16 @@ HTML_LIMIT_BYTES = 5_000_000
 OUTSIDE_LIMIT_CHARS = 4_000
 MARKUP_LIMIT_CHARS = 20_000  # of it are looked at
 MAX_ENDS = 20  # of `</html>`
+# 20 times the tags of the fullest of our sample pages (2,500 elements); what comes after is not read.
+MAX_TAGS = 100_000
+# The longest name or style in our samples has 1,300 characters and the fullest tag 59 attributes; all above a run are
+# looked at for each run, and scripts have what looks like a tag with 312.
+NAME_LIMIT_CHARS, MAX_ATTRIBUTES = 4_000, 500
+# What may begin an attribute, in all tags: 67,000 in the fullest of our samples. Each may take a kilobyte of memory.
+MAX_GAPS, _GAPS = 300_000, (" ", "\n", "\t", "\r", "\f", "/", '"', "'")
+# 3 times the deepest of our samples; for each run of text, all that it stands in is looked at.
+MAX_DEPTH = 100
+MAX_LABELS = 4  # of encodings: each that lies costs a look at the whole page
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 _SNIFF = re.compile(rb"<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
@@ -40,12 +51,27 @@ _SUPERSETS = {
 }
 _START = re.compile(r"<!doctype\b|<html\b|<head\b", re.IGNORECASE)
 _END = re.compile(r"</html\s*>", re.IGNORECASE)
-_UNSEEN = re.compile(r"<script\b.*?</script\s*>|<style\b.*?</style\s*>|<!--.*?-->|<\?.*?\?>", re.IGNORECASE | re.DOTALL)
+# What never ends reaches to the end, as in browsers; looking for each end anew would take quadratic time.
+_UNSEEN = re.compile(
+    r"<script\b.*?(?:</script\s*>|\Z)|<style\b.*?(?:</style\s*>|\Z)|<!--.*?(?:-->|\Z)|<\?.{0,1000}?\?>",
+    re.IGNORECASE | re.DOTALL,
+)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _WRAPPER = re.compile(
     r"</?(?:div|span|font|center|section|b|i|u|em|strong|table|tbody|tr|td|ul|blockquote)\b[^<>]{0,2000}>", re.I
 )
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+# A tag as the HTML standard reads it (§13.2.5): only ">" ends it. Possessive, so that no quote is looked for twice.
+_LONG_TAG = re.compile(r"""<[a-zA-Z][\w-]*+(?=[\s/])(?:[^"'>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?|["'])*+""")
+_ATTRIBUTE = re.compile(r"""[^\s"'>=/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?""")
+_TOO_DEEP = "/*" * MAX_DEPTH + "[*]"
+_LONG_ATTRIBUTES = f"//*[@*[string-length() > {NAME_LIMIT_CHARS}]]"
+_CODE = ("script", "style", "template", "noscript")
+_NAMES = ("class", "id", "style", "rel", "role", "itemprop")
+# Codecs of Python's that no browser knows: some make halves of letters, some take quadratic time (Encoding §4.2).
+_NO_ENCODINGS = frozenset(
+    ("utf_7", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "charmap", "mbcs", "oem")
+)
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +102,16 @@ def read_page(payload: Payload, capture: Capture) -> Page | None:
     links = tuple(
         re.findall(r"href\s*=\s*[\"']?([^\"'\s>]{1,500})", before[:MARKUP_LIMIT_CHARS] + after[:MARKUP_LIMIT_CHARS])
     )
-    return Page(capture.url, tree, encoding, _visible(before), _visible(after), links)
+    return Page(_address(capture.url), tree, encoding, _visible(before), _visible(after), links)
+
+
+def _address(url: str) -> str:
+    """The address as far as it is one: other archives hold what no browser would ask for."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return ""
+    return url
 
 
 def is_html(content_type: str, body: bytes) -> bool:
@@ -112,7 +147,8 @@ def decode(body: bytes, content_type: str) -> tuple[str, str]:
 
 def _labels(body: bytes, content_type: str) -> list[str]:
     labels = _CHARSET.findall(content_type)
-    return labels + [label.decode("ascii", "replace") for label in _META_CHARSET.findall(body[:4096])]
+    labels += [label.decode("ascii", "replace") for label in _META_CHARSET.findall(body[:4096])]
+    return list(dict.fromkeys(label.lower() for label in labels if len(label) <= 40))[:MAX_LABELS]
 
 
 def _python_name(label: str) -> str | None:
@@ -121,7 +157,7 @@ def _python_name(label: str) -> str | None:
         "".encode(name)  # codecs such as "rot13" or "zip" are no text encodings
     except (LookupError, TypeError, ValueError, AttributeError):
         return None
-    return _SUPERSETS.get(name, name)
+    return None if name.replace("-", "_") in _NO_ENCODINGS else _SUPERSETS.get(name, name)
 
 
 def _is_utf8(body: bytes) -> bool:
@@ -135,12 +171,12 @@ def _is_utf8(body: bytes) -> bool:
 
 def _is_mostly_utf8(body: bytes) -> bool:
     text = body.decode("utf-8", "replace")
-    return text.count("\ufffd") * 20 < sum(1 for letter in text if letter > "\x7f")
+    return text.count("\ufffd") * 20 < len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _detect(body: bytes) -> str:
     """An 8-bit encoding by the look of its high bytes: words of them are Cyrillic, single ones Turkish or Western."""
-    high = Counter(byte for byte in body if byte >= 0x80)
+    high = Counter(body.translate(None, delete=bytes(range(0x80))))
     if not high:
         return "utf-8"
     pairs = len(re.findall(rb"[\x80-\xff]{2}", body)) * 2
@@ -171,11 +207,45 @@ def _visible(markup: str) -> str:
 
 
 def _parse(document: str) -> lxml.html.HtmlElement | None:
+    document = _cut(_LONG_TAG.sub(_with_few_attributes, document))
     tree, too_deep = _parse_once(document)
     if too_deep:
         # Nested on purpose or by a broken template: the wrappers say nothing a reader sees.
-        tree, _ = _parse_once(_WRAPPER.sub("\n", document))
+        tree, too_deep = _parse_once(_WRAPPER.sub("\n", document))
+    if tree is not None:
+        for element in tree.xpath(_TOO_DEEP) if too_deep else ():
+            etree.strip_elements(element, *_CODE, with_tail=False)
+            etree.strip_tags(element, "*")
+        for element in tree.xpath(_LONG_ATTRIBUTES):
+            _shorten(element)
     return tree
+
+
+def _cut(document: str) -> str:
+    """The document up to its MAX_TAGS-th tag and, by and large, its MAX_GAPS-th attribute."""
+    if document.count("<") > MAX_TAGS:
+        document = document[: next(islice(re.finditer("<", document), MAX_TAGS, None)).start()]
+    gaps = 0
+    for tag in _LONG_TAG.finditer(document) if len(document) > MAX_GAPS else ():
+        gaps += sum(map(tag[0].count, _GAPS))
+        if gaps > MAX_GAPS:
+            return document[: tag.start()]
+    return document
+
+
+def _with_few_attributes(tag: re.Match[str]) -> str:
+    """A tag up to its MAX_ATTRIBUTES-th attribute: the parser takes quadratic time for more."""
+    if len(tag[0]) < 2 * MAX_ATTRIBUTES:
+        return tag[0]
+    surplus = next(islice(_ATTRIBUTE.finditer(tag[0]), MAX_ATTRIBUTES + 1, None), None)
+    return tag[0] if surplus is None else tag[0][: surplus.start()]
+
+
+def _shorten(element: lxml.html.HtmlElement) -> None:
+    """Leave of an element's names and style what a reader could have written."""
+    for name in _NAMES:
+        if len(value := element.get(name) or "") > NAME_LIMIT_CHARS:
+            element.set(name, value[:NAME_LIMIT_CHARS])
 
 
 def _parse_once(document: str) -> tuple[lxml.html.HtmlElement | None, bool]:
@@ -184,5 +254,6 @@ def _parse_once(document: str) -> tuple[lxml.html.HtmlElement | None, bool]:
         tree = lxml.html.document_fromstring(document.encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
         return None, False
+    # The parser stops at 256; what stands below that is lost.
     too_deep = any("depth" in entry.message.lower() for entry in parser.error_log)
-    return tree, too_deep
+    return tree, too_deep or bool(tree.xpath(_TOO_DEEP))

@@ -104,8 +104,11 @@ VERSE_LINE_CHARS, VERSE_LINES = 90, 3
 # Lines this long, broken once, are paragraphs of an author who knew no better.
 PARAGRAPH_LINE_CHARS = 100
 STYLED_LINE_CHARS, STYLED_LINE_PIECES = 120, 12
+CELL_CHARS = 120  # of a table of facts, on the average
+CELLS_CHARS = 200 * CELL_CHARS
 # 5 times the longest live blog of our samples with its comments; what comes after is not read.
 RUN_LIMIT = 6_000
+TEXT_LIMIT_CHARS = 1_000_000  # of all runs; 18 times the longest of our samples
 PIECE_LIMIT = 400  # inline elements in one run; more begin another
 
 _HIDING_STYLE = re.compile(
@@ -172,6 +175,20 @@ def blank_element(element: HtmlElement) -> None:
             node.tail = " "
 
 
+def inner_text(element: HtmlElement, *, limit: int, between: str = "") -> str:
+    """The text below an element, white space folded, up to some more than `limit` characters.
+
+    Elements that hold the rest of a page may be nested hundreds deep, so nobody may read all of each.
+    """
+    pieces, chars = [], 0
+    for piece in element.itertext():
+        pieces.append(str(piece[: limit + 1]))
+        chars += len(pieces[-1])
+        if chars > limit:
+            break
+    return " ".join(between.join(pieces).split())
+
+
 class _Reader:
     def __init__(self) -> None:
         self.runs: list[Run] = []
@@ -183,6 +200,8 @@ class _Reader:
         self.bolds = self.hides = 0
         self.kinds: dict[HtmlElement, BlockKind] = {}
         self.tables: dict[HtmlElement, bool] = {}
+        self.captions: dict[HtmlElement, bool] = {}
+        self.chars = 0
         self.styled_line = False  # the first line was all in an inline element of its own, and a <br> came after it
 
     def read(self, root: HtmlElement) -> list[Run]:
@@ -191,7 +210,7 @@ class _Reader:
         skipped: HtmlElement | None = None
         for event, element in walk:
             tag = element.tag
-            if len(self.runs) >= RUN_LIMIT:
+            if len(self.runs) >= RUN_LIMIT or self.chars >= TEXT_LIMIT_CHARS:
                 break
             if not isinstance(tag, str):
                 continue
@@ -269,7 +288,7 @@ class _Reader:
     def add(self, text: str | None, element: HtmlElement, *, is_tail: bool) -> None:
         if not text:
             return
-        folded = re.sub(r"\s+", " ", text)
+        folded = re.sub(r"\s+", " ", text[:TEXT_LIMIT_CHARS])
         length = len(folded.strip())
         if length and self.styled_line:
             if self.is_plain(element, is_tail):
@@ -294,6 +313,7 @@ class _Reader:
             return
         text = re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", "".join(text for text, _, _ in pieces))).strip()
         node = self.blocks[-1]
+        self.chars += len(text)
         self.runs.append(
             Run(
                 node=node,
@@ -320,9 +340,16 @@ class _Reader:
                 return BlockKind.CELL if table is not None and self.holds_facts(table) else BlockKind.PARAGRAPH
             if found:
                 return found
-            if CAPTION_CLASS.search(element.get("class") or "") and len(element) < 8 and not element.findall(".//img"):
+            if self.is_caption(element):
                 return BlockKind.CAPTION
         return BlockKind.PARAGRAPH
+
+    def is_caption(self, element: HtmlElement) -> bool:
+        if element not in self.captions:
+            self.captions[element] = bool(
+                CAPTION_CLASS.search(element.get("class") or "") and len(element) < 8 and element.find(".//img") is None
+            )
+        return self.captions[element]
 
     def holds_facts(self, table: HtmlElement) -> bool:
         """Whether a table is one: not the frame of a page, with short cells in rows and columns."""
@@ -332,9 +359,9 @@ class _Reader:
             framing = (
                 any(True for _ in table.iter("table", "h1", "h2", "form", "div")) and table.find(".//table") is not None
             )
-            texts = [len("".join(cell.itertext()).strip()) for cell in cells[:200]]
+            texts = [] if framing else [len(inner_text(cell, limit=CELLS_CHARS)) for cell in cells[:200]]
             self.tables[table] = (
-                not framing and len(rows) >= 2 and len(cells) >= 2 * len(rows) and sum(texts) <= 120 * len(texts)
+                not framing and len(rows) >= 2 and len(cells) >= 2 * len(rows) and sum(texts) <= CELL_CHARS * len(texts)
             )
         return self.tables[table]
 

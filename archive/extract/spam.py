@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from itertools import islice
 
 from lxml.html import HtmlElement
 
 from archive.config import Site
 from archive.extract.body import is_prose
+from archive.extract.jsonld import host_of, joined, without_half_letters
 from archive.extract.lexicon import KNOWN_HOSTS, SPEAKING_HOST, pitch_in, topic_in
 from archive.extract.metadata import Head, bare
 from archive.extract.page import Page
-from archive.extract.runs import Run, blank_element, is_hidden
+from archive.extract.runs import Run, blank_element, inner_text, is_hidden
 from archive.language import language_of
 from archive.model import Finding, FindingKind
 
@@ -27,7 +28,9 @@ EXCERPT_CHARS = 500
 MANY_DOMAINS = 3
 SENTENCE_CHARS = 25  # less than this left over is no genuine sentence
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
-MAX_PARTS = 60  # links and spans of one sentence that are looked at one by one
+MAX_PARTS = 60  # links and spans of one sentence, or parts of one title, that are looked at one by one
+# 4 times the scripts of the fullest of our sample pages, and more findings than a person would read.
+MAX_SCRIPTS, MAX_FINDINGS = 500, 500
 FOREIGN_LETTERS = 20  # from here on a script is told apart without error (design of 2026-11)
 THRESHOLD = 0.6
 
@@ -162,11 +165,13 @@ class _Search:
 
     def is_injected_line(self, text: str) -> bool:
         """Whether a title or summary in the head is, or holds, an injected line."""
-        parts = [text, *re.split(r"\s+[|–—»·-]\s+", text)]
+        parts = [text, *_parts_of_title(text)]
         return any(self.evidence(_Text(part, _hosts_in(part, self.host), 0.0))[1] >= THRESHOLD for part in parts)
 
     def add(self, kind: FindingKind, text: _Text, evidence: tuple[str, ...], score: float) -> None:
-        excerpt = " ".join(text.text.split())[:EXCERPT_CHARS]
+        if len(self.findings) >= MAX_FINDINGS:
+            return  # it stays out of the body all the same
+        excerpt = " ".join(text.text[: 2 * EXCERPT_CHARS].split())[:EXCERPT_CHARS]
         self.findings.append(
             Finding(
                 kind=kind,
@@ -191,7 +196,7 @@ class _Search:
 
     def head_titles(self) -> None:
         for text in dict.fromkeys([self.head.page_title, *(title for title, _ in self.head.titles)]):
-            for part in re.split(r"\s+[|–—»·-]\s+", text):
+            for part in _parts_of_title(text):
                 piece = _Text(part, _hosts_in(part, self.host), 0.0)
                 evidence, score = self.evidence(piece)
                 if score >= THRESHOLD and not any(part in finding.excerpt for finding in self.findings):
@@ -199,11 +204,12 @@ class _Search:
 
     def scripts(self) -> None:
         """Inline scripts that write text or links of the kind."""
-        for script in self.page.tree.iter("script"):
+        for script in islice(self.page.tree.iter("script"), MAX_SCRIPTS):
             code = (script.text or "")[:20_000]
             if script.get("src") or not _WRITES.search(code) or "ld+json" in (script.get("type") or ""):
                 continue
             shown = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), code)
+            shown = without_half_letters(shown.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
             hosts = tuple(
                 sorted(
                     {
@@ -268,7 +274,7 @@ class _Search:
         for element, is_tail in run.slots:
             if is_tail or element is run.node or element.tag not in ("a", "span", "b", "strong", "font", "em", "i"):
                 continue
-            inner = " ".join("".join(element.itertext()).split())
+            inner = inner_text(element, limit=len(run.text))
             rest = len(run.text) - len(inner)
             if rest < 25 or not inner or (topic_in(run.text.replace(inner, "")) and not self.on_topic):
                 continue
@@ -341,7 +347,7 @@ class _Search:
 
     def other_host(self, link: str) -> str:
         """The host of a link to a site that is neither this one nor one that everybody links to."""
-        host = _host(urljoin_safe(self.page.url, link))
+        host = _host(joined(self.page.url, link))
         if not host or host == self.host or host.endswith("." + self.host) or self.host.endswith("." + host):
             return ""
         return "" if KNOWN_HOSTS.search(host) else host
@@ -368,24 +374,17 @@ def _is_between_sentences(element: HtmlElement) -> bool:
     return before.rstrip()[-1:] in (".", "!", "?", "…", "”") and after[:1].isupper()
 
 
+def _parts_of_title(text: str) -> list[str]:
+    return re.split(r"\s+[|–—»·-]\s+", text[: MAX_PARTS * EXCERPT_CHARS], maxsplit=MAX_PARTS)
+
+
 def _cyrillic_share(text: str) -> float:
     letters = [letter for letter in text if letter.isalpha()]
     return sum("\u0400" <= letter <= "\u052f" for letter in letters) / len(letters) if letters else 0.0
 
 
 def _host(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
-
-
-def urljoin_safe(base: str, link: str) -> str:
-    """`link` as seen from `base`; "" when it is no address."""
-    try:
-        return urljoin(base, link)
-    except ValueError:
-        return ""
+    return host_of(url).removeprefix("www.")
 
 
 def _hosts_in(text: str, own: str) -> tuple[str, ...]:

@@ -11,6 +11,9 @@ from archive.extract.metadata import Head, bare, without_site_name
 from archive.extract.runs import HEADINGS, Run
 from archive.model import BlockKind
 
+# 10 times the headings of the fullest of our sample pages.
+MAX_HEADINGS = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Title:
@@ -32,7 +35,7 @@ def find_title(head: Head, runs: Sequence[Run], is_spam: Callable[[str], bool]) 
     named = [(clean(text), source) for text, source in head.titles]
     known = [bare(text) for text, _ in named if text] + [bare(head.page_title)]
     headings = [run for run in runs if run.node.tag in HEADINGS or run.kind is BlockKind.HEADING]
-    headings = [run for run in headings if not run.hidden and not is_spam(run.text)]
+    headings = [run for run in headings[:MAX_HEADINGS] if not run.hidden and not is_spam(run.text)]
     sites = {bare(name) for name in head.site_names}
     best, best_score = None, 0.0
     for order, run in enumerate(headings[:60]):
@@ -50,16 +53,18 @@ def find_title(head: Head, runs: Sequence[Run], is_spam: Callable[[str], bool]) 
     h1 = [run for run in headings if run.node.tag == "h1" and bare(run.text) not in sites]
     for text, source in [*named, (clean(head.page_title), "html")]:
         if text and not is_spam(text):
-            printed = next((run for run in runs if not run.hidden and _prints(run, text)), None)
+            wanted = bare(text)
+            printed = next((run for run in runs if not run.hidden and _prints(run, wanted)), None)
             return Title(text, source, printed or (h1[0] if len(h1) == 1 else None))
     if best is not None:
         return Title(" ".join(best.text.split()), "layout", best)
     return Title("", "", None)
 
 
-def _prints(run: Run, title: str) -> bool:
+def _prints(run: Run, wanted: str) -> bool:
     """Whether a run is the title, or, on old pages, the title with the date line below it."""
-    return bare(title) in (bare(run.text), bare(run.text.partition("\n")[0]))
+    line, mark, _ = run.text.partition("\n")
+    return bare(line) == wanted or (bool(mark) and bare(run.text) == wanted)
 
 
 def _agreement(heading: str, known: str) -> float:
