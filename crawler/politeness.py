@@ -92,7 +92,7 @@ class Host:
         self.failures += not again
         refuses = status in (429, 503)
         if refuses or status in (None, 502, 504):
-            self.troubles += 1
+            self.troubles = self.troubles + 1 if not again else max(self.troubles, 1)
             self._room = max(1.0, self._room / 2)
             if refuses or self.troubles > 1:  # one broken connection is no sign yet
                 # Also where it says that no wait is needed: it has refused.

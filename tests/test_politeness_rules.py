@@ -145,6 +145,15 @@ def test_what_fails_again_and_again_tells_nothing_of_its_host() -> None:
     assert not made.given_up
 
 
+def test_what_fails_again_rests_its_host_no_longer_each_time() -> None:
+    made = host()
+    for _ in range(20):
+        made.next_at = 0.0
+        made.failed(now=NOW, wait=None, status=503, again=True)
+
+    assert made.next_at - NOW <= 1.0
+
+
 def test_a_pause_doubles_up_to_a_minute_and_no_two_are_alike() -> None:
     assert all(2**n / 2 <= pause(n) <= 2**n for n in range(6) for _ in range(50))
     assert all(MAX_PAUSE_SECONDS / 2 <= pause(n) <= MAX_PAUSE_SECONDS for n in (6, 60, 6_000))
