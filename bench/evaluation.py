@@ -46,11 +46,12 @@ from trafilatura.meta import reset_caches
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / folder) for folder in ("tests", "")]
 
+from archives import capture  # noqa: E402
 from scoring import is_gold_article, leaked  # noqa: E402
 
 from archive.config import SHIPPED_SITES, Site, read_site  # noqa: E402
 from archive.extract.page import decode  # noqa: E402
-from archive.model import Capture, PageKind, Payload, Precision, RecordType  # noqa: E402
+from archive.model import PageKind, Payload, Precision  # noqa: E402
 
 # As a module: the decision in it is replaced for the run, and what it imports is nobody else's to name.
 ours: Any = import_module("archive.extract.article")
@@ -496,20 +497,8 @@ def ours_contestant() -> Contestant:
 
 
 def read_ours(page: Page, body: bytes, text: str) -> Reading:
-    capture = Capture(
-        url=page.url,
-        urlkey=page.url,
-        captured_at=CAPTURED_AT,
-        status=200,
-        content_type="text/html",
-        payload_digest="sha1:",
-        record_type=RecordType.RESPONSE,
-        warc="a.warc.gz",
-        offset=0,
-        length=0,
-    )
     payload = Payload(body=body, content_type="text/html", content_encoding="")
-    article = ours.extract(payload, capture, page.site).article
+    article = ours.extract(payload, capture(page.url, CAPTURED_AT), page.site).article
     if article is None:
         return Reading()
     at: datetime | date | None = article.published_at

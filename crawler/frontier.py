@@ -190,6 +190,10 @@ class Rest:
 class Frontier(Protocol):
     """The URLs of one site, for one run over it."""
 
+    left: frozenset[
+        str
+    ]  # URLs that a process which died had leased; the rest of them is released once its WARC is read
+
     def offer(self, offers: Iterable[Offer], *, now: float) -> None:
         """Enter seeds."""
 
@@ -238,6 +242,18 @@ class Frontier(Protocol):
 
     def counts(self) -> Counts:
         """What this run did so far."""
+
+    def held(self, url: str) -> str | None:
+        """The payload digest of the last whole answer of a URL."""
+
+    def fetched_now(self, url: str) -> bool:
+        """Whether this run got the page, or what it redirects to."""
+
+    def tail(self) -> tuple[str, int] | None:
+        """The WARC, and the offset in it, before which every exchange of earlier runs has ended its lease."""
+
+    def finish_run(self, *, now: float, reason: str) -> None:
+        """Note the end of this run; what is still leased waits again."""
 
     def rests(self) -> dict[str, Rest]:
         """What earlier runs noted of hosts."""

@@ -1,7 +1,8 @@
 """The frontier in SQLite: `frontier.db`, the crawler's alone, in WAL mode.  One writer per site.
 
 Leases die with their process: one crawl per site holds the site's lock, so whatever is leased when a crawl begins was
-left by a dead one and waits again. All that is in the file can be refilled: losing it costs fetches, never captures.
+left by a dead one, and waits again once its WARC has been read. All that is in the file can be refilled: losing it
+costs fetches, never captures.
 """
 
 from __future__ import annotations
@@ -201,9 +202,12 @@ class SqliteFrontier:
             )
             if not only_new:
                 self._wake(now, full=full, judged=judged, chosen=chosen)
-        self._per_host = dict[str, int](
-            connection.execute("SELECT host, count(*) FROM urls WHERE site = ? GROUP BY host", (site,)).fetchall()
-        )
+        self._count_known()
+
+    def _count_known(self) -> None:
+        """How many URLs the file holds of each host, and of the site."""
+        rows = self._db.execute("SELECT host, count(*) FROM urls WHERE site = ? GROUP BY host", (self.site,))
+        self._per_host = dict[str, int](rows.fetchall())
         self.size = sum(self._per_host.values())
 
     def _wake(self, now: float, *, full: bool, judged: Iterable[str], chosen: Iterable[str]) -> None:
@@ -332,13 +336,12 @@ class SqliteFrontier:
     @contextmanager
     def _entering(self) -> Iterator[None]:
         """A transaction in which URLs are entered; one that breaks takes back what is remembered as entered."""
-        size = self.size
         try:
             with transaction(self._db):
                 yield
         except BaseException:
             self._entered.clear()
-            self.size = size
+            self._count_known()
             raise
         if len(self._entered) > _MEMORY:
             self._entered.clear()

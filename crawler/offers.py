@@ -202,6 +202,7 @@ class Offers:
         base: str | None = None,
         refused: str | None = None,
     ) -> Iterator[Offer]:
+        """Offers of one kind, of addresses as they are written."""
         source = Source.LISTING if lease.kind in (Kind.SEED, Kind.LISTING) else Source.PAGE
         depth = lease.depth if depth is None else depth
         for url in urls:
@@ -245,6 +246,7 @@ class Offers:
         return self._run.address(location, base=response.url) if location else None
 
     def refuse(self, url: str, kind: Kind, depth: int) -> str | None:
+        """The rule of the site's scope against a URL."""
         return self._run.scope.refuse(url, depth=depth, requisite=kind is Kind.REQUISITE, source=kind.tells)
 
 
@@ -256,5 +258,6 @@ def directives(response: Response) -> str | None:
 
 
 def header(response: Response, name: str) -> str | None:
+    """A header field as text; None when it is not there, or empty."""
     value = response.headers.get(name)
     return value.decode("latin-1").strip()[:500] or None if value else None

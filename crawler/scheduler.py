@@ -25,6 +25,7 @@ from crawler.frontier import Finish, Frontier, Kind, Lease, Offer, Rest, Source
 from crawler.links import host_of
 from crawler.politeness import MAX_WAIT_SECONDS, ROBOTS_AGE_SECONDS, Host, RobotsState, pause
 from crawler.resolver import ForbiddenAddressError
+from crawler.revisit import DAY
 from crawler.run import CrawlRun
 from crawler.urls import DOCUMENT
 
@@ -35,10 +36,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-COMMIT_SECONDS = 0.5  # exchanges this old at the most are not yet acknowledged; after SIGKILL they are fetched again
+COMMIT_SECONDS = 0.5  # exchanges this old at the most are not yet acknowledged; after SIGKILL the WARC is read for them
 LEASE_BATCH = 64
 MAX_ATTEMPTS = 3
-DAY_SECONDS = 86_400.0
 REMEMBERED_SECONDS = 5.0  # a shorter Retry-After is over before another crawl begins
 # A site may cut its sitemap down to the newest thousand: that is no reason to fetch all of it again in one night.
 MAX_RECALLED = 5_000
@@ -121,9 +121,9 @@ class FrontierScheduler(BaseScheduler):
                 timer.cancel()
         if self.run.recorder.failure is None:
             self._commit()
-        names = {"finished": "finished", "limit": "limit", "shutdown": "interrupted"}
+        reason = "interrupted" if reason == "shutdown" else reason
         try:
-            self.run.close("failed" if self.run.recorder.failure else names.get(reason, reason))
+            self.run.close("failed" if self.run.recorder.failure else reason)
         except (sqlite3.Error, WarcWriteError) as error:
             self._fail(error)
 
@@ -214,7 +214,7 @@ class FrontierScheduler(BaseScheduler):
                 status=status,
                 failed=reason,
                 # A page is tried by the next crawl; a picture whose host is gone not by every crawl from now on.
-                due_at=now + DAY_SECONDS if lease.kind in (Kind.REQUISITE, Kind.DOCUMENT) else None,
+                due_at=now + DAY if lease.kind in (Kind.REQUISITE, Kind.DOCUMENT) else None,
                 retry_at=None if final else now + rest,
             ),
             host=lease.host,
@@ -297,7 +297,7 @@ class FrontierScheduler(BaseScheduler):
             for name, host in self._hosts.items()
             if len(host.queue) >= LEASE_BATCH // 2 or host.robots_state is RobotsState.AWAY
         )
-        # Asked after nearly every request, and the answer costs a walk over all that waits: only commits change it.
+        # Asked after nearly every request, and a question to the database each time: only commits change the answer.
         if self._dry is not None and self._dry[0] <= full and now < self._dry[1]:
             return False
         leases = self._frontier.lease(LEASE_BATCH, now=now, besides=full)

@@ -12,7 +12,7 @@ from warcio.recordloader import ArcWarcRecordLoader
 
 from archive import manifest
 from archive.config import ArchiveDir
-from archive.model import Exchange
+from archive.model import Capture, Exchange, RecordType
 from archive.schema import TABLES
 from archive.warc import Member, Original, WarcWriter, dechunk, digest_of, parse_head, split_response
 
@@ -67,6 +67,22 @@ def exchange(
         response=head.encode("latin-1") + body,
         captured_at=datetime.fromisoformat(at).astimezone(UTC),
         ip_address="192.0.2.1",
+    )
+
+
+def capture(url: str, captured_at: datetime) -> Capture:
+    """What a page is read with where there is no record of it."""
+    return Capture(
+        url=url,
+        urlkey=url,
+        captured_at=captured_at,
+        status=200,
+        content_type="text/html",
+        payload_digest="sha1:",
+        record_type=RecordType.RESPONSE,
+        warc="a.warc.gz",
+        offset=0,
+        length=0,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from archives import capture
 from scoring import Figures, block_recall, score_articles, token_f1
 
 from archive.config import SHIPPED_SITES, CrawlRules, Layout, ReadRules, Site, read_site
@@ -22,7 +23,7 @@ from archive.extract import EXTRACTOR_VERSION, extract, rules_digest
 from archive.extract.layout import select
 from archive.extract.metadata import parse_moment, without_site_name
 from archive.extract.page import decode
-from archive.model import Capture, Extracted, PageKind, Payload, RecordType
+from archive.model import Extracted, PageKind, Payload
 
 PAGES = Path(__file__).parent / "pages"
 FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text("utf-8"))
@@ -273,18 +274,3 @@ def site_for(facts: dict[str, Any]) -> Site | None:
 
 def payload(body: bytes, content_type: str) -> Payload:
     return Payload(body=body, content_type=content_type, content_encoding="")
-
-
-def capture(url: str, captured_at: datetime) -> Capture:
-    return Capture(
-        url=url,
-        urlkey=url,
-        captured_at=captured_at,
-        status=200,
-        content_type="text/html",
-        payload_digest="sha1:",
-        record_type=RecordType.RESPONSE,
-        warc="a.warc.gz",
-        offset=0,
-        length=0,
-    )

@@ -26,7 +26,8 @@ from typing import IO
 
 import msgspec
 import pytest
-from test_extract import PAGES, SHIPPED, capture
+from archives import capture
+from test_extract import PAGES, SHIPPED
 
 from archive.config import CrawlRules, Layout, ReadRules, Site
 from archive.extract import extract

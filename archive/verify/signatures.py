@@ -71,12 +71,11 @@ def sign(directory: ArchiveDir, key_file: Path, *, at: datetime) -> Signature:
     chain = read_chain(directory)
     if chain.head is None:
         raise MuragatError(f"{directory.manifest} has no line yet, so there is nothing to sign; `muragat crawl` first")
-    report = Report()
-    if _signatures(directory, fingerprint(key.public_key()), report):
+    report, mark = Report(), fingerprint(key.public_key())
+    if _signatures(directory, mark, report):
         check_signatures(directory, chain, key.public_key(), report)
     if report.findings:
         raise MuragatError(f"not signed, because an earlier signature does not hold: {report.findings[0]}")
-    mark = fingerprint(key.public_key())
     signature = key.sign(_statement(chain.head, warc_date(at)))
     line = {"head": chain.head, "at": warc_date(at), "key": mark, "signature": b64encode(signature).decode()}
     with _path(directory).open("a+b") as file:

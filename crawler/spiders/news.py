@@ -17,7 +17,7 @@ from crawler.discover import Robots, is_api_poll
 from crawler.frontier import Finish, Kind, Lease, Offer, Outcome
 from crawler.links import MAX_REDIRECTS
 from crawler.offers import Offers, directives, header
-from crawler.revisit import next_due
+from crawler.revisit import DAY, next_due
 from crawler.run import PRODUCT, CrawlRun
 from crawler.scheduler import SITEMAP_PRIORITY, FrontierScheduler
 from crawler.sources import read_time
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
     from scrapy.crawler import Crawler
     from twisted.python.failure import Failure
 
+logger = logging.getLogger(__name__)
+
 # A page that the seeds link to directly lists others more often than not; it is read in every crawl.
 LISTING_DEPTH = 1
-MAX_WAIT_SECONDS = 30 * 86_400.0  # a longer Retry-After is a slip of the pen
-
-
-logger = logging.getLogger(__name__)
+MAX_WAIT_SECONDS = 30 * DAY  # a longer Retry-After is a slip of the pen
 
 
 class NewsSpider(Spider):
@@ -225,7 +224,7 @@ def _due_at(lease: Lease, now: float) -> float:
 
 
 def _retry_after(response: Response) -> float | None:
-    """Seconds that the host asks us to stay away, at most an hour (RFC 9110 §10.2.3)."""
+    """Seconds that the host asks us to stay away, at most MAX_WAIT_SECONDS (RFC 9110 §10.2.3)."""
     text = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), MAX_WAIT_SECONDS)
