@@ -84,6 +84,7 @@ class Offer:
     refused: str | None = None  # the rule that refuses it
     redirects: int = 0  # redirects that led here
     demanded: bool = False  # a person wants it now, due or not
+    continues: bool = False  # a further page of what was fetched again: it may have changed with it
     elsewhere: bool = False  # on a host that is not the site's own
 
 
@@ -96,7 +97,8 @@ class Lease:
     host: str
     priority: int
     depth: int
-    attempts: int = 0
+    attempts: int = 0  # in this run
+    reason: str | None = None  # why its last fetch failed, if it did
     redirects: int = 0
     payload_digest: str | None = None  # of its last whole answer
     first_fetched_at: float | None = None

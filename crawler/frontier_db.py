@@ -143,7 +143,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 _LEASE = (
-    "url, kind, host, priority, depth, attempts, redirects, payload_digest, first_fetched_at, status, etag,"
+    "url, kind, host, priority, depth, attempts, reason, redirects, payload_digest, first_fetched_at, status, etag,"
     " last_modified"
 )
 
@@ -396,7 +396,7 @@ class SqliteFrontier:
     def _enter(self, offers: Iterable[Offer]) -> None:
         """New URLs wait; known ones are marked as offered, and wait again if the site says they changed since."""
         for offer in offers:
-            memory = (offer.url, offer.kind, offer.source, offer.depth, offer.lastmod, offer.refused)
+            memory = (offer.url, offer.kind, offer.source, offer.depth, offer.lastmod, offer.refused, offer.continues)
             if memory in self._entered:
                 continue
             self._entered.add(memory)
@@ -482,15 +482,16 @@ class SqliteFrontier:
                 (offer.depth, offer.depth, *key),
             )
         announced = _is_news(offer.lastmod, announced_at=announced_at, fetched_at=fetched_at)
-        # Seeds, sitemaps and feeds are fetched in every crawl, and pages that the site says changed.
-        again = fetched_in != self.run and (announced or offer.demanded or offer.kind.tells or offer.kind is Kind.SEED)
+        # Seeds, sitemaps and feeds are fetched in every crawl, and pages that the site says changed, to their last one.
+        asked = announced or offer.continues or offer.demanded or offer.kind.tells or offer.kind is Kind.SEED
+        again = asked and fetched_in != self.run
         if state == "refused":
             again = offer.refused is None  # the rule that refused it is gone, or is not for what it is offered as
         if again and state in ("done", "failed", "refused"):
             self._db.execute(
                 "UPDATE urls SET state = 'waiting', attempts = 0, due_at = 0, reason = NULL, why = ?,"
                 " priority = max(priority, ?) WHERE site = ? AND url = ?",
-                (Why.ANNOUNCED if announced and fetched_at else None, offer.priority, *key),
+                (self._why(offer, announced) if fetched_at else None, offer.priority, *key),
             )
         bit = BITS[offer.source]
         listed = offer.source is Source.SITEMAP and not offer.kind.tells
@@ -511,6 +512,10 @@ class SqliteFrontier:
                     *key,
                 ),
             )
+
+    @staticmethod
+    def _why(offer: Offer, announced: bool) -> Why | None:
+        return Why.ANNOUNCED if announced else Why.EXPECTED if offer.continues else None
 
     def recall_vanished(self, *, limit: int) -> int:
         """Make wait again what its sitemap names no longer, once all sitemaps are read. How many."""

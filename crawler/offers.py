@@ -17,6 +17,7 @@ from crawler.run import CrawlRun
 from crawler.scheduler import SITEMAP_PRIORITY
 from crawler.sources import MAX_FEED_PAGES, Entry, next_feed_page, read_source
 from crawler.traps import Traps, same_series
+from crawler.urls import is_further_page
 
 API_PRIORITY = 85
 LISTED_PRIORITY = 50  # pages that a sitemap or feed names
@@ -174,6 +175,7 @@ class Offers:
             source=source,
             priority=LISTING_PRIORITY if listing else PAGE_PRIORITY,
             depth=depth,
+            continues=not listing and lease.first_fetched_at is not None and is_further_page(url, lease.url),
         )
 
     def _with_slash(self, url: str) -> str:
@@ -223,6 +225,7 @@ class Offers:
         lastmod: float | None = None,
         redirects: int = 0,
         refused: str | None = None,
+        continues: bool = False,
     ) -> Offer:
         host = host_of(url)
         rule = refused or self.refuse(url, kind, depth)
@@ -237,6 +240,7 @@ class Offers:
             lastmod=lastmod,
             refused=rule,
             redirects=redirects,
+            continues=continues,
             elsewhere=not self._run.scope.is_own(host),
         )
 

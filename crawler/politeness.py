@@ -16,6 +16,9 @@ from crawler.frontier import Lease
 
 # A host that fails this often in a row, without one answer between, is left alone for this crawl.
 MAX_FAILURES = 10
+# What a failure says of the host where the URL had failed before, also in an earlier run: after a kill, and at the end
+# of a crawl, what is broken is all that is asked for.
+KNOWN_FAILURE = 0.2
 MAX_PAUSE_SECONDS = 60.0
 # A Retry-After beyond this is for the next crawl: this one leaves the host alone.
 MAX_WAIT_SECONDS = 3600.0
@@ -48,6 +51,7 @@ class Host:
     next_at: float = 0.0  # no request leaves before
     under_way: int = 0
     failures: int = 0  # in a row
+    strikes: float = 0.0  # the same, less for what was known to fail
     troubles: int = 0  # in a row: refusals and silences, that say the host is overloaded or down
     forbidden: bool = False  # it leads to a private address that the profile does not allow
     queue: deque[Lease] = field(default_factory=deque)
@@ -73,6 +77,7 @@ class Host:
     def answered(self, *, now: float, seconds: float | None) -> None:
         """An answer that counts came, after so many seconds; None: it was not measured."""
         self.failures = self.troubles = 0
+        self.strikes = 0.0
         if seconds is None:
             return
         self._best = min(self._best, seconds)
@@ -86,10 +91,10 @@ class Host:
     def failed(self, *, now: float, wait: float | None, status: int | None, again: bool = False) -> None:
         """A request brought nothing that counts; `wait`: for so many seconds the host asked to be left alone.
 
-        `again`: it was tried before. At the end of a crawl what is broken is all that is left to ask for, so that only
-        first attempts tell of the host.
+        `again`: it had failed before, and tells less of the host.
         """
-        self.failures += not again
+        self.failures += 1
+        self.strikes += KNOWN_FAILURE if again else 1.0
         refuses = status in (429, 503)
         if refuses or status in (None, 502, 504):
             self.troubles = self.troubles + 1 if not again else max(self.troubles, 1)
@@ -104,7 +109,7 @@ class Host:
     @property
     def given_up(self) -> bool:
         """Whether it failed too often in a row."""
-        return self.failures >= MAX_FAILURES
+        return self.strikes >= MAX_FAILURES
 
 
 def pause(attempts: int) -> float:

@@ -190,7 +190,7 @@ class FrontierScheduler(BaseScheduler):
         if too_large:  # the host did nothing wrong
             host.answered(now=now, seconds=None)
         else:
-            host.failed(now=now, wait=wait, status=status, again=lease.attempts > 0)
+            host.failed(now=now, wait=wait, status=status, again=lease.attempts > 0 or lease.reason is not None)
         if wait is not None and wait > MAX_WAIT_SECONDS:
             self._leave_alone(lease.host, until=now + wait)
         elif wait is not None and wait > REMEMBERED_SECONDS:

@@ -200,9 +200,15 @@ _QUERY_DATES = (
     re.compile(r"^m=(?P<year>\d{4})(?P<month>0[1-9]|1[0-2])?(?:\d\d)?$"),
     re.compile(r"^(?:yil|year|jahr|god|jyl)=(?P<year>\d{1,4})$", re.IGNORECASE),
 )
+_FURTHER = re.compile(r"/(?:[2-9]|[1-9]\d)/?|/?[?&](?:page|sayfa)=\d{1,2}")
 _QUERY_MONTH = re.compile(r"^(?:ay|month|monthnum|mon|monat|mesyac)=0?([1-9]|1[0-2])$", re.IGNORECASE)
 _QUERY_DAY = re.compile(r"^(?:gun|day|tag|den)=\d\d?$", re.IGNORECASE)
 _DIGIT = re.compile(r"\d")
+
+
+def is_further_page(url: str, first: str) -> bool:
+    """Whether a URL is page 2 or a later one of what `first` begins: `/haber/2/` of `/haber/`."""
+    return bool(_FURTHER.fullmatch(url[len(first.rstrip("/")) :])) if url.startswith(first.rstrip("/")) else False
 
 
 def months_of(url: str) -> range | None:

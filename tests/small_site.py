@@ -78,10 +78,11 @@ def serve() -> Iterator[Site]:
                     self.end_headers()
                     return
             self.send_response(status)
-            for name, value in {"Content-Type": "text/html", "Content-Length": str(len(body)), **headers}.items():
+            sent = body.encode()
+            for name, value in {"Content-Type": "text/html", "Content-Length": str(len(sent)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body.encode())
+            self.wfile.write(sent)
 
         def log_message(self, *parts: object) -> None:
             pass

@@ -84,6 +84,28 @@ def test_what_the_sitemap_announces_is_fetched_next_and_nothing_else(site: Site,
     assert rows(archive, "SELECT count(*) AS n FROM articles") == [{"n": 5}]  # what is gone stays
 
 
+def test_an_announced_change_is_found_on_a_later_page_of_its_article(site: Site, archive: ArchiveDir) -> None:
+    publish(site, {"a": "Bir", "b": "İki"})
+
+    def paged(last: str) -> None:
+        first = article("Bir").replace("</article>", '</article><a href="/a/2/">2</a> <a href="/a/3/">3</a>')
+        site.answers["/a/"] = (200, {}, first)
+        site.answers["/a/2/"] = (200, {}, article("Bir", BODY + " İkinci sayfa."))
+        site.answers["/a/3/"] = (200, {}, article("Bir", f"{BODY} {last}"))
+
+    paged("Üçüncü sayfa.")
+    report(muragat(archive, "crawl", "--json"))
+    publish(site, {"a": "Bir", "b": "İki"}, modified={"a": "2018-01-01T00:00:00Z"})
+    paged("Üçüncü sayfa, sonu değişti.")
+    site.asked = []
+
+    report(muragat(archive, "crawl", "--json"))
+
+    assert {"/a/", "/a/2/", "/a/3/"} <= set(site.paths())
+    assert "/b/" not in site.paths()
+    assert "sonu değişti" in rows(archive, "SELECT text FROM articles WHERE url LIKE '%/a/'")[0]["text"]
+
+
 def changes(archive: ArchiveDir) -> str:
     return muragat(archive, "changes", "--json").stdout
 

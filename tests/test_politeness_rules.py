@@ -137,12 +137,15 @@ def test_a_host_that_fails_and_fails_is_given_up_and_one_answer_forgives() -> No
     assert (made.given_up, made.robots_state) == (False, RobotsState.KNOWN)
 
 
-def test_what_fails_again_and_again_tells_nothing_of_its_host() -> None:
+def test_what_had_failed_before_tells_little_of_its_host() -> None:
     made = host()
     for _ in range(3 * MAX_FAILURES):
         made.failed(now=NOW, wait=None, status=500, again=True)
-
     assert not made.given_up
+
+    for _ in range(3 * MAX_FAILURES):
+        made.failed(now=NOW, wait=None, status=500, again=True)
+    assert made.given_up  # all that is asked for fails: the host is down
 
 
 def test_what_fails_again_rests_its_host_no_longer_each_time() -> None:

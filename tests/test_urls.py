@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from crawler.urls import canonical, fold, is_slash_redirect, looks_like_article, looks_like_listing, months_of
+from crawler.urls import (
+    canonical,
+    fold,
+    is_further_page,
+    is_slash_redirect,
+    looks_like_article,
+    looks_like_listing,
+    months_of,
+)
 
 HOME = "https://haber.example/"
 TOKEN = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -193,3 +201,12 @@ def test_hostile_addresses_are_judged_in_time(piece: str) -> None:
             read(cleaned)
 
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "url, is_further",
+    [("haber/2/", True), ("haber/12", True), ("haber/?sayfa=3", True), ("haber/1/", False), ("haber/2/3/", False),
+     ("haber-2/", False), ("haber/2017/", False), ("haber/", False), ("baska/2/", False)],
+)  # fmt: skip
+def test_a_further_page_of_an_article_is_known_by_its_address(url: str, is_further: bool) -> None:
+    assert is_further_page(HOME + url, f"{HOME}haber/") is is_further
