@@ -8,7 +8,7 @@ READY := .venv/.ready
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check eval bench bench-capture bench-crash lab-full fresh lock browser wget moved
+.PHONY: help demo test check eval bench bench-query bench-capture bench-learn bench-spam bench-crash lab-full fresh lock browser wget moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -34,8 +34,17 @@ bench: $(READY) ## the measurements under bench/, each a table; not lab-full, no
 		echo "== $$script"; .venv/bin/python "$$script" $(ARGS) || exit 1; \
 	done
 
+bench-query: $(READY) ## how long searches take, beside plain FTS5 and LIKE; ARGS="--articles 1000000" for an hour
+	@.venv/bin/python bench/query.py $(ARGS)
+
 bench-capture: $(READY) ## what archiving costs, beside four others; ten minutes, needs nginx and wget
 	@.venv/bin/python bench/capture.py $(ARGS)
+
+bench-learn: $(READY) ## what `muragat learn` gains, before and after; ARGS="--lab DIRECTORY" for the lab's themes
+	@.venv/bin/python bench/learning.py $(ARGS)
+
+bench-spam: $(READY) ## how much injected content is found, and what is taken for it; ARGS="--lab DIRECTORY"
+	@.venv/bin/python bench/spam.py $(ARGS)
 
 bench-crash: $(READY) ## SIGKILL at 30 random moments of a crawl under load, and what was lost
 	@.venv/bin/python bench/crash.py $(ARGS)

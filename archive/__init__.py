@@ -10,6 +10,26 @@ How one page travels, in the order in which a newcomer should open the files:
     archive/schema.py       the rows: captures, articles, versions, spam, search
     archive/query.py        muragat search, show, diff, timemap, SQL
     archive/replay.py       the page as it was
+    archive/export/         articles, captures and records for others, as one file
+    archive/api.py          all of it for programs: `from archive import Archive`
 
 The WARC files are the log; the database is a view of it, which can be deleted at any time and made again, row for row.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archive.api import Archive
+
+__all__ = ["Archive"]
+
+
+def __getattr__(name: str) -> object:
+    """`Archive`, imported when it is asked for: whoever needs one module only does not load them all."""
+    if name == "Archive":
+        from archive.api import Archive
+
+        return Archive
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The commands that read an archive: index, search, show, diff, changes, spam, timemap, query, status, verify, replay.
+"""The commands that need no network: index, search, show, diff, changes, spam, cite, export, query, status, verify …
 
 No command holds logic: it reads options, calls one function, prints what that returned. Results go to stdout,
 everything else to stderr.
@@ -16,17 +16,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from archive import query as ask
 from archive.config import ArchiveDir
-from archive.errors import MuragatError, QueryError
+from archive.errors import MuragatError
+from archive.model import FindingKind
 from archive.schema import connect_readonly
 
 if TYPE_CHECKING:
+    from archive.alarms import Alarms
+    from archive.compromise import Compromise, Domain
+    from archive.learn import Lesson
     from archive.verify import Report
 
 archive_option = click.option(
@@ -89,14 +93,15 @@ class Url(click.ParamType[str]):
 @commands.command()
 @archive_option
 @click.option("--rebuild", is_flag=True, help="Make archive.db anew from the WARCs alone.")
-def index(archive_dir: str | None, rebuild: bool) -> None:
+@click.option("--stale", is_flag=True, help="Also read again what was read by older rules; it is missing meanwhile.")
+def index(archive_dir: str | None, rebuild: bool, stale: bool) -> None:
     """Turn what the WARCs hold into rows."""
-    from archive.index import index_archive
+    from archive.index import index_archive, index_stale
     from archive.index import rebuild as make_anew
 
     directory = ArchiveDir.find(archive_dir)
     try:
-        report = make_anew(directory) if rebuild else index_archive(directory)
+        report = (make_anew if rebuild else index_stale if stale else index_archive)(directory)
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
             raise
@@ -116,18 +121,28 @@ def index(archive_dir: str | None, rebuild: bool) -> None:
         )
 
 
-@commands.command()
+# A word to leave out begins as an option does: unknown ones are words here, and -h is not help (-hava).
+@commands.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @archive_option
 @click.argument("words", nargs=-1)
 @click.option("--since", type=Time(), help="Published at or after this time.")
 @click.option("--until", type=Until(), help="Published until the end of this day, month or year.")
 @click.option("--section", help="Only this section.")
-@click.option("--author", help="Only this author.")
+@click.option("--author", help="Only this author, or whose name holds these words.")
+@click.option("--tag", help="Only what has this tag.")
+@click.option("--lang", "language", help="Only this language: tr, kk, ru …")
+@click.option("--site", help="Only this site, by its name or its host.")
 @click.option(
-    "--sort", type=click.Choice(["relevance", "date"]), default="relevance", show_default=True, help="What comes first."
+    "--sort",
+    type=click.Choice([*map(str, ask.Sort)]),
+    default="relevance",
+    show_default=True,
+    help="What comes first; date: the newest.",
 )
+@click.option("--all-versions", is_flag=True, help="Also find what only an older wording says.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Articles at most.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="Pass over this many, for the next page.")
+@click.option("--offset", type=click.IntRange(0, 1_000_000_000), default=0, help="Pass over this many: the next page.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
 def search(
     archive_dir: str | None,
@@ -136,17 +151,26 @@ def search(
     until: datetime | None,
     section: str | None,
     author: str | None,
+    tag: str | None,
+    language: str | None,
+    site: str | None,
     sort: str,
+    all_versions: bool,
     limit: int,
     offset: int,
+    as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Find articles. Endings, capitals and Turkish letters need not match; "…" is a phrase, -word leaves out."""
+    """Find articles; without words, the newest.
+
+    Endings, capitals and Turkish letters need not match. '"a b"' is a phrase, -a leaves out, a* begins so; a OR b, NOT
+    a, (a b), title:a, author:a, section:a, tag:a, lang:tr, site:a.kz, since:2019, until:2020-03.
+    """
+    if mistyped := [word for word in words if word.startswith("--")]:
+        raise click.NoSuchOption(mistyped[0])
     directory = ArchiveDir.find(archive_dir)
     db = connect_readonly(directory.db)
     typed = " ".join(words)
-    if typed.strip() and not ask.fts_query(db, typed):
-        raise QueryError(f"{typed!r} holds no word to look for; without words the newest articles are listed")
     found = ask.search(
         db,
         typed,
@@ -154,24 +178,49 @@ def search(
         until=until,
         section=section,
         author=author,
-        by_date=sort == "date",
+        tag=tag,
+        language=language,
+        site=site,
+        sort=ask.Sort(sort),
+        all_versions=all_versions,
         limit=limit,
         offset=offset,
     )
+    others = list[str]()
+    if not found.total and typed.strip():
+        from archive.suggest import suggestions
+
+        others = suggestions(db, typed)
+    plain = [{**fields(hit), "title": _unmarked(hit.title), "snippet": _unmarked(hit.snippet)} for hit in found.hits]
     if as_json:
-        hits = [{**fields(hit), "snippet": _mark(hit.snippet, "", "")} for hit in found.hits]
-        print_json({"total": found.total, "offset": offset, "hits": hits})
-        return
-    zones = _zones(directory)
-    for hit in found.hits:
+        print_json({"total": found.total, "offset": offset, "suggestions": others, "hits": plain})
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(ask.Hit.__dataclass_fields__)
+        writer.writerows(hit.values() for hit in plain)
+    else:
+        print_hits(found.hits, _zones(directory))
+        if found.hits:
+            click.echo(f"{offset + 1}–{offset + len(found.hits)} of {found.total}", err=True)
+        else:
+            click.echo(f"nothing behind the first {found.total}" if found.total else "nothing found", err=True)
+        for other in others:
+            click.echo(f"did you mean {other} ?", err=True)
+
+
+def print_hits(hits: Iterable[ask.Hit], zones: Mapping[str | None, ZoneInfo]) -> None:
+    """Articles for people, the words that were found marked on a terminal in colour, else in « »."""
+    for hit in hits:
         gone = click.style("  (gone from the site)", fg="red") if hit.gone_at else ""
-        click.echo(click.style(hit.title, bold=True) + gone)
-        click.echo("  " + "  ".join(filter(None, [_local(hit.published_at, zones), hit.section, hit.url])))
+        older = f"  (as it was until {hit.seen_to[:10]})" if hit.seen_to else ""
+        # The title in bold, to the end of each mark too.
+        title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if sys.stdout.isatty() else _unmarked(hit.title)
+        click.echo(click.style(title, bold=True) + gone + older)
+        when = _local(hit.published_at, zones, hit.published_precision)
+        click.echo("  " + "  ".join(filter(None, [when, hit.section, hit.url])))
         if hit.snippet:
             click.echo("  " + _mark(hit.snippet, *_highlight()))
         click.echo()
-    shown = f"{offset + 1}–{offset + len(found.hits)} of {found.total}" if found.hits else "nothing found"
-    click.echo(shown, err=True)
 
 
 @commands.command()
@@ -179,8 +228,12 @@ def search(
 @click.argument("url", type=Url())
 @click.option("--at", type=Time(), help="As captured nearest to this time [default: last].")
 @click.option("--raw", is_flag=True, help="The bytes as served, decompressed.")
+@click.option("--comments", is_flag=True, help="With what readers wrote below it.")
+@click.option("--sources", is_flag=True, help="With where each field comes from, and how sure it is.")
 @json_option
-def show(archive_dir: str | None, url: str, at: datetime | None, raw: bool, as_json: bool) -> None:
+def show(
+    archive_dir: str | None, url: str, at: datetime | None, raw: bool, comments: bool, sources: bool, as_json: bool
+) -> None:
     """Print one article, or the payload of its page."""
     directory = ArchiveDir.find(archive_dir)
     db = connect_readonly(directory.db)
@@ -192,11 +245,15 @@ def show(archive_dir: str | None, url: str, at: datetime | None, raw: bool, as_j
         print_json(article_json(shown))
         return
     print_article(shown, _zones(directory))
+    if sources:
+        print_sources(shown)
+    if comments:
+        print_comments(shown, _zones(directory))
 
 
 def article_json(shown: ask.Shown) -> dict[str, object]:
     """One article as `show --json` prints it."""
-    lists = ("blocks", "authors", "tags", "images", "sources")
+    lists = ("blocks", "authors", "tags", "images", "sources", "confidence")
     said = {name: json.loads(str(value)) if name in lists else value for name, value in shown.fields.items()}
     capture = shown.capture
     return {
@@ -207,6 +264,8 @@ def article_json(shown: ask.Shown) -> dict[str, object]:
         "payload_digest": capture.payload_digest,
         "captures": shown.captures,
         "wordings": shown.wordings,
+        "comment_count": shown.comment_count,
+        "comments": shown.comments,
         "spam": [
             {**row, "domains": json.loads(str(row["domains"])), "evidence": json.loads(str(row["evidence"]))}
             for row in shown.findings
@@ -228,7 +287,7 @@ def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> Non
     if said["lead"] and (not blocks or str(said["lead"])[:60] not in blocks[0][1]):
         click.echo(click.style(str(said["lead"]), italic=True) + "\n")
     prefixes = {"heading": "## ", "quote": "> ", "item": "- ", "caption": "[picture] "}
-    for number, (kind, text) in enumerate(blocks):
+    for number, (kind, text, *_) in enumerate(blocks):
         if kind == "cell" and number and blocks[number - 1][0] == "cell":
             click.echo(f" | {text}", nl=False)
             continue
@@ -245,11 +304,36 @@ def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> Non
     captured = f"{shown.capture.captured_at:%Y-%m-%d %H:%M:%SZ}"
     captures = _count(shown.captures, "capture")
     click.echo(f"  captured {captured} ({captures}, {wordings}); {shown.capture.warc} at {shown.capture.offset}")
+    if shown.comments or shown.comment_count:
+        read, told = len(shown.comments), shown.comment_count
+        kept = f"{read} kept" if told is None or told == read else f"{read} kept of {told} that the page counts"
+        click.echo(f"  readers' comments: {kept}; --comments prints them")
+    if said["access"] == "paywalled":
+        click.echo("  behind a paywall, as the page says")
     if shown.findings:
         places = ", ".join(sorted({str(row["kind"]) for row in shown.findings}))
         click.echo(
             click.style(f"  injected content kept apart: {len(shown.findings)} ({places}); `muragat spam`", fg="yellow")
         )
+
+
+def print_sources(shown: ask.Shown) -> None:
+    """Each field's source and confidence: how often what is found so is right."""
+    sources, confidence = (json.loads(str(shown.fields[name])) for name in ("sources", "confidence"))
+    rows = [[name, source, f"{confidence[name]:.2f}" if name in confidence else ""] for name, source in sources.items()]
+    click.echo()
+    print_table(["field", "source", "confidence"], rows)
+
+
+def print_comments(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> None:
+    """Readers' comments for people, answers indented."""
+    zone = zones.get(str(shown.fields["site"]), ZoneInfo("UTC"))
+    for row in shown.comments:
+        margin = "  " * (1 + int(str(row["depth"])))
+        posted = _local(_text(row["posted_at"]), {None: zone}, _text(row["posted_precision"]))
+        click.echo("\n" + margin + "  ".join(filter(None, [str(row["author"] or "?"), posted])))
+        for line in str(row["text"]).split("\n"):
+            click.echo(f"{margin}  {line}")
 
 
 @commands.command()
@@ -299,24 +383,146 @@ def changes(archive_dir: str | None, since: datetime | None, as_json: bool) -> N
 
 @commands.command()
 @archive_option
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Domains and examples at most.")
+@click.option("--site", help="Only this site.")
+@click.option("--since", type=Time(), help="Only what was captured since then.")
+@click.option("--domain", help="Only what names or links to this domain.")
+@click.option(
+    "--kind",
+    type=click.Choice([*(kind.value for kind in FindingKind), "cloaked"]),
+    metavar="WHERE",
+    help=f"Only what stood there: {', '.join(FindingKind)}; cloaked: shown to some only.",
+)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Domains and pages at most.")
 @json_option
-def spam(archive_dir: str | None, limit: int, as_json: bool) -> None:
-    """What somebody injected: since when, where, by which domains."""
-    found = ask.spam(connect_readonly(ArchiveDir.find(archive_dir).db))
+def spam(
+    archive_dir: str | None,
+    site: str | None,
+    since: datetime | None,
+    domain: str | None,
+    kind: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """What somebody injected: since when, how it spread, by which domains, on which pages, and if it is still there."""
+    from archive.compromise import compromise
+
+    db = connect_readonly(ArchiveDir.find(archive_dir).db)
+    found = compromise(db, site=site, since=since, domain=domain, kind=kind)
     if as_json:
-        print_json(fields(found))
+        print_json(compromise_json(found))
+    elif not found.findings:
+        looked = f"; last look {_day(found.last_look)}" if found.last_look else ""
+        click.echo(f"no injected content found{looked}")
+    else:
+        print_compromise(found, limit=limit)
+
+
+def compromise_json(found: Compromise) -> dict[str, object]:
+    """What was injected as `spam --json` prints it; docs/spam.md explains the keys."""
+    return {
+        **fields(found),
+        "beginning": fields(found.beginning) if found.beginning else None,
+        "spread": [{**fields(one), "share": round(one.share, 4)} for one in found.spread],
+        **{name: [fields(one) for one in getattr(found, name)] for name in ("domains", "affected")},
+        "examples": [
+            {**fields(one), "signals": [{"says": says, "weight": weight} for says, weight in one.signals]}
+            for one in found.examples
+        ],
+    }
+
+
+def print_compromise(found: Compromise, *, limit: int) -> None:
+    """The story for people: when, how it spread, by whom, where, and whether it is over."""
+    click.secho(
+        f"{_count(found.findings, 'finding')} on {_count(found.pages, 'page')}"
+        f" of {', '.join(f'{site} ({count})' for site, count in found.sites.items())}",
+        bold=True,
+    )
+    if start := found.beginning:
+        hidden = f", hidden by {start.hidden_by}" if start.hidden_by else ""
+        click.echo(f"\nSince when\n  first seen {_day(start.captured_at)} at {start.url}\n    {start.kind}{hidden}")
+        click.echo(f"    {start.excerpt[:160]}")
+        if start.clean_before:
+            click.echo(f"  that page was clean on {_day(start.clean_before)}: it came between these two captures")
+        else:
+            click.echo("  there is no earlier capture of that page")
+            if start.site_clean_before:
+                click.echo(f"  other pages of the site were clean until {_day(start.site_clean_before)}")
+    click.echo(f"\nStill there\n  {_ending(found)}")
+    click.echo(f"\nHow it spread (captures of pages by {found.period}; how many show it)")
+    for one in found.spread:
+        bar = "█" * round(40 * one.share) or ("▏" if one.affected else "")
+        more = f"  {one.new_pages} new" if one.new_pages else ""
+        click.echo(f"  {one.start}  {one.affected:>5} of {one.captures:<6} {one.share:>4.0%}  {bar}{more}")
+    click.echo(f"\nWhere   {_listed(found.kinds)}")
+    if found.hidden_by:
+        click.echo(f"Hidden  {_listed(found.hidden_by)}")
+    if found.languages:
+        click.echo(f"In      {_listed(found.languages)}")
+    if found.replaced:
+        click.secho(
+            f"{_count(found.replaced, 'page')} had no text of its own left; the wording before that is kept", fg="red"
+        )
+    if found.cloaked:
+        captures = _count(found.cloaked, "capture")
+        click.secho(f"{captures} show it to some only: clean and not within days, the same wording", fg="red")
+    print_domains(found, limit)
+    print_affected(found, limit)
+    click.echo("\nExamples")
+    for example in found.examples:
+        hidden = f", {example.hidden_by}" if example.hidden_by else ""
+        click.echo(f"  {example.kind}{hidden}, {_day(example.captured_at)}  {example.url}\n    {example.excerpt[:160]}")
+        click.echo("    " + "; ".join(f"{says} ({weight:.2f})" for says, weight in example.signals))
+
+
+def _ending(found: Compromise) -> str:
+    gone = f"{_count(found.cleaned, 'page')} cleaned" if found.cleaned else "none cleaned"
+    if not found.still_there:
+        return f"no: every page was clean when last captured ({_day(found.last_look)}); {gone}"
+    last = f"last seen {_day(found.last_seen)}, last look at the site {_day(found.last_look)}"
+    return f"yes, on {_count(found.still_there, 'page')} when last captured; {gone}; {last}"
+
+
+def print_domains(found: Compromise, limit: int) -> None:
+    """The domains, most pages first; "new" are those that the site's own content never links to."""
+    if not found.domains:
         return
-    if not found.findings:
-        click.echo("no injected content found")
-        return
-    findings, pages = _count(found.findings, "finding"), _count(found.pages, "page")
-    click.echo(f"{findings} on {pages}, first captured {str(found.first_seen)[:19]}Z")
-    click.echo("where:   " + ", ".join(f"{kind} {count}" for kind, count in found.kinds.items()))
-    click.echo("domains: " + ", ".join(f"{domain} {count}" for domain, count in list(found.domains.items())[:limit]))
-    click.echo()
-    for example in found.examples[:limit]:
-        click.echo(f"{example['kind']:8} {example['url']}\n         {str(example['excerpt'])[:160]}")
+    several, new = sum(one.pages > 1 for one in found.domains), sum(one.is_new for one in found.domains)
+    click.echo(f"\nDomains ({len(found.domains)}; {several} on more than one page, {new} of these new to the site)")
+    rows = [
+        [one.domain, one.pages, one.findings, _day(one.first_seen), _day(one.last_seen), _standing(one)]
+        for one in found.domains[:limit]
+    ]
+    print_table(["domain", "pages", "findings", "first seen", "last seen", ""], rows)
+    if len(found.domains) > limit:
+        click.echo(f"… and {len(found.domains) - limit} more; --limit N shows them")
+
+
+def _standing(domain: Domain) -> str:
+    return "new to the site" if domain.is_new else "linked by the site itself, too" if domain.linked_by_site else ""
+
+
+def print_affected(found: Compromise, limit: int) -> None:
+    """The pages, by when it was first seen on them."""
+    click.echo("\nPages")
+    rows = [
+        [
+            _day(page.clean_before),
+            _day(page.first_seen),
+            _day(page.last_seen),
+            _day(page.clean_since) if page.clean_since else "still there",
+            ", ".join(page.kinds) + (" (cloaked)" if page.cloaked else ""),
+            page.url,
+        ]
+        for page in found.affected[:limit]
+    ]
+    print_table(["clean until", "first seen", "last seen", "clean since", "where", "page"], rows)
+    if len(found.affected) > limit:
+        click.echo(f"… and {len(found.affected) - limit} more; --limit N shows them")
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 @commands.command()
@@ -381,6 +587,10 @@ def status(archive_dir: str | None, as_json: bool) -> None:
         click.secho(f"  damaged stretches: {found['damaged']}; `muragat verify` says where", fg="red")
     if found["unread"]:
         click.secho(f"  {found['unread']} pages broke the reader: {_UNREAD_HINT}", fg="red")
+    if found["stale"]:
+        click.secho(f"  {found['stale']} pages were read by older rules: `muragat index --stale`", fg="yellow")
+    if standing := list(_texts(found["alarms"])):
+        click.secho(f"  {_count(len(standing), 'alarm')}: {standing[0]}; `muragat alarms`", fg="red")
     if found["spam_findings"]:
         click.secho(f"  {found['spam_findings']} pieces of injected content: `muragat spam`", fg="yellow")
     click.echo()
@@ -394,6 +604,115 @@ def status(archive_dir: str | None, as_json: bool) -> None:
                 for row in crawls
             ],
         )
+
+
+@commands.command()
+@archive_option
+@click.option("--since", type=Time(), help="Only weeks since then [default: the last 12, and those in alarm].")
+@json_option
+def alarms(archive_dir: str | None, since: datetime | None, as_json: bool) -> None:
+    """Weeks in which pages were read worse than before: the site has a new look. Exit code 1 when there are any."""
+    from archive.alarms import alarms as raised
+
+    found = raised(connect_readonly(ArchiveDir.find(archive_dir).db), since=since)
+    if as_json:
+        print_json(
+            {"alarms": [fields(alarm) for alarm in found.alarms], "weeks": [fields(week) for week in found.weeks]}
+        )
+    else:
+        print_alarms(found, all_weeks=since is not None)
+    if found.alarms:
+        raise MuragatError(f"{_count(len(found.alarms), 'alarm')}; rows of these weeks are worse than they could be")
+
+
+def print_alarms(found: Alarms, *, all_weeks: bool) -> None:
+    """The weeks as a table, then each alarm with what to do."""
+    in_alarm = {(alarm.site, alarm.layout, alarm.week) for alarm in found.alarms}
+    recent = sorted({week.week for week in found.weeks})[-12:]
+    shown = [
+        week
+        for week in found.weeks
+        if all_weeks or week.week in recent or (week.site, week.layout, week.week) in in_alarm
+    ]
+    names = ("article", "text", "title", "date", "body")
+    rows = [
+        [
+            week.week,
+            week.site,
+            week.layout or "all pages",
+            week.pages,
+            *(f"{week.share(name):.0%}" if name in week.missing else "" for name in names),
+        ]
+        for week in shown
+    ]
+    if rows:
+        print_table(["week", "site", "layout", "pages", *(f"no {name}" for name in names)], rows)
+    else:
+        click.echo("no week to tell of: no page that should be an article was read by today's rules; `muragat status`")
+    for alarm in found.alarms:
+        click.secho(f"\n{alarm}" if alarm is found.alarms[0] else str(alarm), fg="red")
+        click.echo(f"  {alarm.example}")
+    # The newest come first: of each site and layout, the day on which it began is in the last one.
+    for advice in dict.fromkeys({(alarm.site, alarm.layout): alarm.do for alarm in found.alarms}.values()):
+        click.echo(f"\n{advice}")
+
+
+@commands.command()
+@archive_option
+@click.argument("site", required=False)
+@click.option("--dry-run", is_flag=True, help="Print the file that would be written, and leave it at that.")
+@click.option("--pages", type=click.IntRange(5, 5_000), default=300, show_default=True, help="Articles to compare.")
+@json_option
+def learn(archive_dir: str | None, site: str | None, dry_run: bool, pages: int, as_json: bool) -> None:
+    """Find what repeats on a site's pages, and leave it out of articles from now on."""
+    from archive import learn as school
+
+    directory = ArchiveDir.find(archive_dir)
+    found = school.learn(directory, site, today=datetime.now(UTC).date(), pages=pages, progress=_learn_progress())
+    kept = school.write(found) if found.is_new and not dry_run else None
+    if as_json:
+        said = {name: value for name, value in fields(found).items() if name not in school.KINDS}
+        listed = {name: [fields(one) for one in getattr(found, name)] for name in school.KINDS}
+        print_json({**said, **listed, "written": found.is_new and not dry_run, "kept": kept})
+    elif dry_run and found.version:
+        click.echo(found.text, nl=False)
+    else:
+        print_lesson(found, kept)
+
+
+def print_lesson(found: Lesson, kept: Path | None) -> None:
+    """What was learned, with examples, and what comes next."""
+    counts = [_count(len(found.places), "place"), _count(len(found.lists), "list"), _count(len(found.lines), "line")]
+    click.echo(
+        f"{found.site}: {', '.join(counts)} repeat on {_count(found.pages, 'article')},"
+        f" captured {found.first_day} to {found.last_day}"
+    )
+    for title, repeats in (("places", found.places), ("lists", found.lists), ("lines", found.lines)):
+        for one in repeats[:5]:
+            click.echo(f"  {one.text[:70]}  ({one.pages} pages)" + "".join(f"  {text}" for text in one.examples[:1]))
+        if len(repeats) > 5:
+            click.echo(f"  … and {len(repeats) - 5} more {title}")
+    if found.struck:
+        click.echo(f"  left out, as struck out by hand: {_count(found.struck, 'entry', 'entries')}")
+    if not found.version:
+        click.echo("nothing was written")
+        return
+    if not found.is_new:
+        click.echo(f"{found.path} says that already (version {found.version}); nothing was written")
+        return
+    click.echo(f"written: {found.path} (version {found.version})" + (f"; the one before is {kept}" if kept else ""))
+    click.echo("Read it; put a # before what is wrong. Then `muragat index --rebuild` reads all pages by it")
+
+
+def _learn_progress() -> Callable[[int, int], None] | None:
+    """How many pages are read, on a terminal only."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, count: int) -> None:
+        click.echo(f"\r{done} of {count} pages\x1b[K", nl=done == count, err=True)
+
+    return tell
 
 
 class Head(click.ParamType[str]):
@@ -508,6 +827,76 @@ def replay(archive_dir: str | None, port: int, host: str) -> None:
             server.wait()
 
 
+@commands.command()
+@archive_option
+@click.argument("path", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("words", nargs=-1)
+@click.option("--csv", "form", flag_value="csv", help="Articles, for a spreadsheet.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Articles, a JSON object on each line.")
+@click.option("--parquet", "form", flag_value="parquet", help="Articles, in typed columns: DuckDB, pandas.")
+@click.option("--cdxj", "form", flag_value="cdxj", help="Captures: an index of the WARCs.")
+@click.option("--wacz", "form", flag_value="wacz", help="The records, with pages and index: replays by itself.")
+@click.option("--since", type=Time(), help="Published at or after this time.")
+@click.option("--until", type=Until(), help="Published until the end of this day, month or year.")
+@click.option("--section", help="Only this section.")
+@click.option("--author", help="Only this author.")
+@click.option("--tag", help="Only with this tag.")
+@click.option("--site", help="Only this site.")
+@click.option("--lang", "language", help="Only this language: tr, kk, ru …")
+@click.option("--crawl", metavar="NAME", help="Only what this crawl captured; `muragat status` names them.")
+@click.option("--no-bom", is_flag=True, help="CSV without the mark by which Excel knows UTF-8.")
+def export(
+    archive_dir: str | None, path: Path, words: tuple[str, ...], form: str | None, no_bom: bool, **filters: Any
+) -> None:
+    """Write everything, or what the words and options choose, to one file; by its ending, where no option says.
+
+    PATH - is standard output, for --csv, --jsonl and --cdxj.
+    """
+    from archive.export import Form, Selection, form_of
+    from archive.export import export as write_export
+
+    directory = ArchiveDir.find(archive_dir)
+    to_stdout = str(path) == "-"
+    if to_stdout and not form:
+        raise click.UsageError("say --csv, --jsonl or --cdxj: - has no ending that tells")
+    done = write_export(
+        directory,
+        sys.stdout.buffer if to_stdout else path,
+        form=Form(form) if form else form_of(path),
+        choice=Selection(words=" ".join(words), **filters),
+        now=datetime.now(UTC),
+        bom=not no_bom and not to_stdout,
+    )
+    what = _count(done.articles, "article")
+    if done.captures is not None:
+        what = f"{_count(done.captures, 'capture')} ({what})"
+    click.echo(what if to_stdout else f"{path}: {what}, {done.size_bytes / 1e6:.1f} MB", err=True)
+
+
+@commands.command()
+@archive_option
+@click.argument("url", type=Url())
+@click.option("--at", type=Time(), help="As captured nearest to this time [default: last].")
+@click.option("--text", "form", flag_value="text", default=True, help="One paragraph, for a footnote [default].")
+@click.option("--bibtex", "form", flag_value="bibtex", help="An entry for BibTeX or biblatex.")
+@click.option("--csl", "form", flag_value="csl", help="CSL-JSON, for Zotero and citation processors.")
+@click.option("--json", "form", flag_value="json", help="Every field as JSON, for programs.")
+def cite(archive_dir: str | None, url: str, at: datetime | None, form: str) -> None:
+    """A citation for one article, with the time of its capture and the WARC record that proves it."""
+    from archive import cite as citing
+
+    directory = ArchiveDir.find(archive_dir)
+    citation = citing.cite(connect_readonly(directory.db), directory, url, at=at)
+    if form == "bibtex":
+        click.echo(citing.as_bibtex(citation))
+    elif form == "csl":
+        print_json([citing.as_csl(citation)])
+    elif form == "json":
+        print_json(citing.as_json(citation))
+    else:
+        click.echo(citing.as_text(citation))
+
+
 @commands.command("import")
 @archive_option
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
@@ -570,6 +959,10 @@ def _rows(value: object) -> list[Mapping[str, object]]:
     return list(value) if isinstance(value, list) else []
 
 
+def _texts(value: object) -> Iterable[str]:
+    return map(str, value) if isinstance(value, list) else ()
+
+
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
@@ -593,6 +986,10 @@ def _local(moment: str | None, zones: Mapping[str | None, ZoneInfo], precision: 
 
 def _highlight() -> tuple[str, str]:
     return ("\x1b[1;33m", "\x1b[0m") if sys.stdout.isatty() else ("«", "»")
+
+
+def _unmarked(text: str) -> str:
+    return _mark(text, "", "")
 
 
 def _mark(text: str, start: str, end: str) -> str:

@@ -2,8 +2,9 @@
 
     muragat.toml   warcs/   manifest.jsonl   archive.db   frontier.db   sites/   logs/
 
-Both kinds of settings file are TOML read strictly: an unknown key is an error that names the nearest known one, because
-a misspelt `delay` that is silently ignored hurts somebody else's server.
+A person writes `sites/NAME.toml`; `muragat learn` writes `sites/NAME.learned.toml` beside it. All settings files are
+TOML, read strictly: an unknown key is an error that names the nearest known one, because a misspelt `delay` that is
+silently ignored hurts somebody else's server.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from archive.errors import ConfigError
 
 CONFIG_NAME = "muragat.toml"
 SHIPPED_SITES = Path(__file__).parent / "sites"
+LEARNED_SUFFIX = ".learned.toml"  # beside a site's profile: written by `muragat learn`, the profile never is
 
 
 class CrawlRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,6 +83,22 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     body: str | None = None
     drop: tuple[str, ...] = ()  # inside the article, but not of it
 
+    @property
+    def span(self) -> str:
+        """The days it holds for, as "2017-01-01..2020-05-31": its name in rows and alarms. Open ends are empty."""
+        return f"{self.since or ''}..{self.until or ''}"
+
+
+class Learned(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What `muragat learn` found on many pages of a site to be the site's own: `sites/NAME.learned.toml`."""
+
+    version: Annotated[int, msgspec.Meta(ge=1)]  # raised whenever something else was found
+    on: date  # day of learning
+    pages: int  # addresses that were compared
+    places: tuple[str, ...] = ()  # selectors, as in [[layout]]: elements that hold nothing of an article's own
+    lists: tuple[str, ...] = ()  # selectors of elements with links, labels and names; sentences in them are kept
+    lines: tuple[str, ...] = ()  # texts that stand on many pages
+
 
 class ReadRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How to read a site's pages: table [read] of its profile."""
@@ -98,13 +116,19 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     crawl: CrawlRules
     read: ReadRules = ReadRules()
     layout: tuple[Layout, ...] = ()
+    learned: Learned | None = None  # from the file beside it
     name: str = ""  # from the file name
-    digest: str = ""  # "sha256:HEX" of the profile's bytes; part of what rows are a function of
+    digest: str = ""  # "sha256:HEX" of the bytes of both files; part of what rows are a function of
 
     @property
     def zone(self) -> ZoneInfo:
         """The site's time zone."""
         return ZoneInfo(self.read.zone)
+
+    @property
+    def unlearned(self) -> Site:
+        """The profile as its owner wrote it: what learning starts from, so that it finds the same each time."""
+        return msgspec.structs.replace(self, learned=None) if self.learned else self
 
     def layout_on(self, day: date) -> Layout | None:
         """The look that held on the day of a capture; the last one listed wins."""
@@ -171,7 +195,7 @@ class ArchiveDir:
 
     def site_names(self) -> list[str]:
         """The sites of this archive, by name."""
-        return sorted(path.stem for path in self.sites.glob("*.toml"))
+        return sorted(path.stem for path in self.sites.glob("*.toml") if not path.name.endswith(LEARNED_SUFFIX))
 
     def site(self, name: str | None = None) -> Site:
         """The profile of one site; without a name, of the only one. Raises ConfigError with the known names."""
@@ -223,8 +247,19 @@ def read_site(path: Path) -> Site:
         raise ConfigError(
             f"{path}: read.zone {site.read.zone!r} is not a time zone; an example is Asia/Almaty"
         ) from error
-    digest = "sha256:" + sha256(path.read_bytes()).hexdigest()
-    return msgspec.structs.replace(site, name=path.stem, digest=digest)
+    for number, layout in enumerate(site.layout):
+        if layout.since and layout.until and layout.until <= layout.since:
+            raise ConfigError(
+                f"{path}: layout[{number}]: until {layout.until} must come after since {layout.since};"
+                " it is the first day on which the layout no longer holds"
+            )
+    if site.learned:
+        raise ConfigError(f"{path}: learned: what was learned is read from {path.stem}{LEARNED_SUFFIX} beside it")
+    digest, learned, beside = sha256(path.read_bytes()), None, path.with_name(path.stem + LEARNED_SUFFIX)
+    if beside.exists():
+        learned = _read(beside, Learned)
+        digest.update(b"\0" + beside.read_bytes())
+    return msgspec.structs.replace(site, name=path.stem, digest=f"sha256:{digest.hexdigest()}", learned=learned)
 
 
 _WINDOW = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
@@ -269,6 +304,7 @@ _TABLES: dict[type, str] = {
     ReadRules: "in [read]",
     Layout: "in [[layout]]",
     Schedule: "in [schedule.NAME]",
+    Learned: "at the top",
 }
 
 
@@ -280,9 +316,10 @@ def _explain(message: str, kind: type) -> str:
     if not unknown:
         what = what.replace("Object missing required field", "missing the key")
         return f"{place}: {what[0].lower()}{what[1:]}" if place else what
-    top = (Site, CrawlRules, ReadRules, Layout) if kind is Site else (Config, Schedule)
+    tables: dict[type, tuple[type, ...]] = {Site: (Site, CrawlRules, ReadRules, Layout), Learned: (Learned,)}
+    top = tables.get(kind, (Config, Schedule))
     homes = {key.name: _TABLES[table] for table in reversed(top) for key in msgspec.structs.fields(table)}
-    known = homes.keys() - {"digest", "name"}
+    known = homes.keys() - {"digest", "name", "learned"}
     near = difflib.get_close_matches(unknown[1], known, n=1)
     if unknown[1] in known:
         hint = f"it belongs {homes[unknown[1]]}"

@@ -38,7 +38,20 @@ def parse_date(text: str, *, captured_at: datetime, zone: ZoneInfo, language: st
         return _ask_dateparser(" ".join(text.split()), now, zone, language)
     # "06.10.2017 Güncelleme: 07.10.2017" was published on the sixth, and so was the same line in the other order.
     told = sorted((segment for segment in segments if segment.tokens), key=lambda segment: "P U-".index(segment.label))
-    return _read(told[0].tokens, now, month_first=language == "en") if told else None
+    if not told:
+        return None
+    tokens, month_first = told[0].tokens, language == "en"
+    if told[0].label == "-" and tokens[0].kind == "N":  # "Просмотров: 123 06.10.2017"
+        return _read(tokens, now, month_first=month_first) or _read(tokens[1:], now, month_first=month_first)
+    return _read(tokens, now, month_first=month_first)
+
+
+def may_be_date(text: str) -> bool:
+    """Whether a text has a digit or a word such as "ago": few lines of a page do, and only they are worth reading."""
+    return bool(_DIGIT_OR_AGO.search(fold(text)))
+
+
+_DIGIT_OR_AGO = re.compile(r"\d|\b(?:once|dun|bugun|ago|yesterday|today|назад|вчера|сегодня|бұрын|кеше|бүгін)\b")
 
 
 class _Token(NamedTuple):
@@ -62,15 +75,21 @@ _TOKEN = re.compile(
       (?P<half>yarim\ saat|жарты\ сағат|полчаса|half\ an\ hour)
     | (?P<now>\b(?:(?:biraz|az)\ (?:once|evvel)|su\ an(?:da)?|simdi|demin|только\ что|сейчас
         |жаңа\ [ғг]ана|қазір|jana\ gana|just\ now|now)\b)
+    | (?P<zone>turkiye\ saati(?:yle|\ ile)?\b|(?:по\ )?московск\w{1,4}\ врем\w{1,4}|время\ московское)
     | (?P<iso>(\d{4})-(\d\d)-(\d\d)[t ](\d\d):(\d\d)(?::\d\d(?:[.,]\d{1,9})?)?\ ?(z|[+-]\d\d(?::?\d\d)?)(?!\d))
     | (?P<ymd>(\d{4})\s?[-./]\s?(\d{1,2})\s?[-./]\s?(\d{1,2})(?!\d))
     | (?P<dotted>(?<=\d{4}\ )(\d{1,2})\.(\d\d)\.\d\d(?!\d))
-    | (?P<dmy>(\d{1,2})\s?(?P<mark>[-./])\s?(\d{1,2})\s?(?P=mark)\s?(\d{4}|\d\d)(?!\d|:\d))
-    | (?P<clock>(\d{1,2})(?:\s?:\s?|\.)(\d\d)(?!\d)(?:[:.]\d\d(?!\d)(?:[.,]\d{1,9})?)?
+    | (?P<dmy>(\d{1,2})\s?(?P<mark>[-./])\s?(\d{1,2})\s?(?P=mark)\s?'?(\d{4}|\d\d)(?!\d|:\d))
+    | (?P<clock>(\d{1,2})(?:\s?:\s?|\.|h)(\d\d)(?!\d)(?:[:.]\d\d(?!\d)(?:[.,]\d{1,9})?)?
         (?:\ ?(am|pm|a\.m\.|p\.m\.|oo|os)(?![^\W\d_]))?
-        (?:\ ?\(?(?:(?:gmt|utc)\ ?([+-]\d\d?(?::?\d\d)?)|([+-]\d{4}|\+\d\d:\d\d)|(gmt|utc|z)(?![^\W\d_]))(?![\d./:]))?)
+        (?:\ ?\(?(?:(?:gmt|utc)\ ?([+-]\d\d?(?::?\d\d)?)|([+-]\d{4}|\+\d\d:\d\d|\+0\d)|(gmt|utc|z)(?![^\W\d_]))
+            (?![\d./:]))?)
+    | (?P<count>(?!(?:19|20)\d\d\b)\d[\d.,]{0,9}\ (?:kez\ |kere\ |defa\ |kisi\ |рет\ |раза?\ )?
+        (?:okun|goruntu|izlen|yorum|просм|прочит|комментар|қарал|оқыл|көрі|пікір|views?\b|reads?\b|comments?\b)[^\W\d_]*)
     | (?P<number>\d+)
-    | (?P<ignored>'[^\W\d_]+|[^\W\d_]+\ tarafindan)
+    | (?P<bar>[|•·])
+    | (?P<ignored>'[^\W\d_]+|[^\W\d_]+\ tarafindan|yorum(?:lar)?\ (?:yok|yap|kapali)[^\W\d_]*|нет\ комментари\w+
+        |no\ comments)
     | (?P<word>[^\W\d_]+)
     """,
     re.VERBOSE,
@@ -89,13 +108,20 @@ def _segments(line: str | None) -> list[_Segment] | None:
         kind, word = match.lastgroup, match["word"]
         if kind == "number":
             segments[-1].tokens.append(_Token(_DIGITS.get(len(match[0]), "?"), int(match[0][:4])))
+        elif kind == "bar":
+            if (
+                segments[-1].label == "-"
+            ):  # "By Name | 12 March | Updated 13 March": a name ends here, the date is another
+                segments.append(_Segment(" "))
         elif word is None:
             segments[-1].tokens.extend(_cut(match))
-        elif token := _WORDS.get(word):
+        elif word == "haber" and line.startswith(":", match.end()):  # "Haber: Aylin Kaya", but "Haber Tarihi:"
+            segments.append(_Segment("-"))
+        elif token := _WORDS.get(word) or _WORDS.get(word.translate(_IN_RUSSIAN_LETTERS)):
             if token.kind:
                 segments[-1].tokens.append(token)
-        elif word in _ZONES:
-            segments[-1].tokens.append(_Token("Z", zone=ZoneInfo(_ZONES[word])))
+        elif zone := _zone(word):
+            segments[-1].tokens.append(_Token("Z", zone=zone))
         elif label := _label(word, before_colon=(before_colon := _COLON.match(line, match.end()) is not None)):
             _open_segment(segments, label, word, before_colon=before_colon)
         elif segments[-1].label != "-":
@@ -129,6 +155,8 @@ def _cut(match: re.Match[str]) -> Iterator[_Token]:
         yield from (_Token("N", 30), _Token("U", 60))
     elif kind == "now":
         yield _Token("J")
+    elif kind == "zone":
+        yield _Token("Z", zone=ZoneInfo("Europe/Istanbul" if match[0].startswith("t") else "Europe/Moscow"))
 
 
 def _minutes(hour: int, minute: int, half: str) -> int:
@@ -138,6 +166,13 @@ def _minutes(hour: int, minute: int, half: str) -> int:
     elif half.startswith(("a", "oo")) and hour == 12:
         hour = 0
     return hour * 60 + minute if minute < 60 and hour * 60 + minute <= 24 * 60 else -1
+
+
+def _zone(word: str) -> tzinfo | None:
+    """The zone that letters behind a clock name."""
+    if word in _HOURS_EAST:
+        return timezone(timedelta(hours=_HOURS_EAST[word]))
+    return ZoneInfo(_ZONES[word]) if word in _ZONES else None
 
 
 def _offset(printed: str) -> tzinfo:
@@ -152,16 +187,17 @@ def _offset(printed: str) -> tzinfo:
 
 _LABELS = {
     "P": re.compile(
-        "yayi[nm]|eklen|ekleme|giri[sl]|olustur|paylas|gonderi|kayit|kaydedil|yazil"
-        "|жариялан|жарық|көрген|қосыл|салынған|енгізіл|шыққан|jari?[iy]?alan"
+        "yayi[nm]|eklen|ekleme|yukle|giri[sl]|olustur|paylas|gonderi|kayit|kaydedil|yazil"
+        "|жариял|жарық|көрген|қосыл|салынған|енгізіл|шыққан|jari?[iy]?alan"
         "|опубликован|публикац|размещ|добавл|создан|выложен|publi[sc]|posted|creat|added"
     ),
     "U": re.compile(
         "guncel|duzenle|degisti|revize|yenilen|жаңар|жаңғыр|өзгер|түзет|өңдел|janar|jangar"
-        "|обновл|измен|отредакт|редактирован|правк|updat|modifi|edited|revis"
+        "|обновл|обн$|измен|отредакт|редактирован|правк|updat|modifi|edited|revis"
     ),
     "-": re.compile(
         "kaynak|yazar|yazan|editor|muhabir|by$|foto|okun|okuma|yorum|goruntu|автор|источник|фото|просмотр|комментар|дереккөз"
+        "|қаралд|қаралым|көрілім|оқылды"
         "|source|author|views|comments"
     ),
 }
@@ -221,8 +257,12 @@ def _read(tokens: list[_Token], now: datetime, *, month_first: bool) -> PrintedD
     if any(token.kind == "A" for token in tokens):
         return _read_counted(tokens, now)
     # Without "ago", units are "saat 17:45" and "2017 жыл", and number words are "on" and "a".
-    told = [token for token in tokens if token.kind not in "UBWZ"]
+    told = _with_short_year([token for token in tokens if token.kind not in "UBWZT"])
     shape = "".join(token.kind for token in told)
+    if "C" not in shape and any(token.kind == "T" for token in tokens):
+        return None  # "Сегодня вечером" is a programme
+    if shape.startswith("R") and ("M" in shape or "D" in shape):  # "сегодня, 15 марта"
+        return _read([token for token in tokens if token.kind != "R"], now, month_first=month_first)
     zone = next((token.zone for token in tokens if token.zone), now.tzinfo)
     if shape in _SHAPES:
         values = {token.kind: token.value for token in told}
@@ -236,6 +276,15 @@ def _read(tokens: list[_Token], now: datetime, *, month_first: bool) -> PrintedD
         pair = [_read(half, now, month_first=month_first) for half in (first, second)]
         return min((one for one in pair if one), key=lambda one: one.at) if all(pair) else None
     return None
+
+
+def _with_short_year(told: list[_Token]) -> list[_Token]:
+    """The tokens with a number of two digits behind day and month as the year it is: "15 Ekim 23"."""
+    kinds = "".join(token.kind for token in told)
+    if (place := kinds.find("NMN")) < 0 or not 10 <= (short := told[place + 2].value) <= 99:
+        return told
+    year = _Token("Y", short + (2000 if short < 70 else 1900))
+    return [*told[: place + 2], year, *told[place + 3 :]]
 
 
 def _day(values: dict[str, int], now: datetime, *, month_first: bool) -> date | None:
@@ -343,31 +392,31 @@ nisan nis april apr апрель апреля апр сәуір сәу sauir say
 mayis may май мая мамыр мам mamyr mamir
 haziran haz june jun июнь июня июн маусым мау mausym mausim maysym
 temmuz tem july jul июль июля июл шілде шіл shilde silde
-agustos agu agus august aug август августа авг тамыз там tamyz tamiz
+agustos agu agus agust august aug август августа авг тамыз там tamyz tamiz
 eylul eyl september sept sep сентябрь сентября сент сен қыркүйек қырк қыр qyrkuiek qyrkuyek
 ekim eki october oct октябрь октября окт қазан қаз qazan
 kasim kas november nov ноябрь ноября нояб ноя қараша қар qarasha qarasa
 aralik ara december dec декабрь декабря дек желтоқсан желт жел jeltoqsan zheltoksan
 """
 _WEEKDAYS = """
-pazartesi pzt pts monday mon понедельник понедельника пн дүйсенбі дс duisenbi
+pazartesi pzt pts pt monday mon понедельник понедельника пн дүйсенбі дс duisenbi
 sali sal tuesday tue tues вторник вторника вт сейсенбі сс seisenbi
-carsamba car crs wednesday wed среда среду среды ср сәрсенбі сәр sarsenbi
-persembe per prs thursday thu thurs четверг четверга чт бейсенбі бс beisenbi
-cuma cum friday fri пятница пятницу пятницы пт жұма жм juma
-cumartesi cmt cts saturday sat суббота субботу субботы сб сенбі senbi
-pazar paz sunday sun воскресенье воскресенья вс жексенбі жс jeksenbi
+carsamba car crs ca wednesday wed среда среду среды ср сәрсенбі сәр sarsenbi
+persembe per prs pe thursday thu thurs четверг четверга чт бейсенбі бс beisenbi
+cuma cum cu friday fri пятница пятницу пятницы пт жұма жм juma
+cumartesi cmt cts ct saturday sat суббота субботу субботы сб сенбі senbi
+pazar paz pz sunday sun воскресенье воскресенья вс жексенбі жс jeksenbi
 """
 _DAY_WORDS = {-2: "evvelki evvelsi onceki позавчера алдыңғы алдыңгүні", -1: "dun yesterday вчера кеше keshe kese",
               0: "bugun today сегодня бүгін bugin", 1: "yarin tomorrow завтра ертең erten"}  # fmt: skip
 _UNITS = {  # in seconds; calendar units in months, below zero
     1: "saniye sn second seconds sec secs секунда секунду секунды секунд сек",
-    60: "dakika dk dak minute minutes min mins минута минуту минуты минут мин minut",
-    3600: "saat saati saatinde sa hour hours hr hrs час часа часов ч сағат сағатта сағ sagat",
-    86_400: "gun gunu day days день дня дней сутки суток күн күні күнгі kun kuni",
-    604_800: "hafta week weeks неделя неделю недели недель нед апта apta",
+    60: "m dakika dk dak minute minutes min mins минута минуту минуты минут мин minut",
+    3600: "h saat saati saatinde sa hour hours hr hrs час часа часов ч сағат сағатта сағ sagat sag",
+    86_400: "d gun gunu day days день дня дней дн сутки суток күн күні күнгі kun kuni",
+    604_800: "w hafta week weeks неделя неделю недели недель нед апта apta",
     -1: "ay month months месяц месяца месяцев мес ай айы айының",
-    -12: "yil yili sene year years год года лет г гг жыл жылы жылғы жылдың ж jyl jyly jylgy jyldyn",
+    -12: "yil yili sene year years год года лет г гг жыл жылы жылғы жылдың ж jyl jyly jylgy jyldyn zhyl zhyly zhylgy",
 }
 _NUMBER_WORDS = """
 bir a an one один одну бір bir
@@ -384,12 +433,17 @@ on ten десять
 _AGO = "once evvel ago назад бұрын buryn burin"
 # Words that say nothing on a date line: particles, endings set off by a hyphen, "date", "last", the site's own place.
 _SILENT = """
-t de da te ta den dan ve at the of в во от к числа го е ое st nd rd th inci nci uncu шы ші сы сі
+t de da te ta den dan да де та те ve at the of в во от к числа го е ое st nd rd th inci nci uncu шы ші сы сі ы і
 tarih tarihi tarihinde tarihli haber haberin son ilk zaman zamani gecen date time last first дата время времени по
 местному последнее последняя последний последние уақыты мерзімі соңғы алғаш алғашқы astana almaty астана астаны алматы
+астанинское астанинскому около примерно тому yaklasik about
 """
+_PARTS_OF_DAY = "sabah aksam gece oglen утром днем вечером ночью таңертең кешке түнде"  # before a clock
 _ZONES = {"tsi": "Europe/Istanbul", "мск": "Europe/Moscow", "msk": "Europe/Moscow"}
-_IN_RUSSIAN_LETTERS = str.maketrans("әғқңөұүһі", "агкноуухи")
+_HOURS_EAST = {"bst": 1, "cet": 1, "cest": 2, "eet": 2, "eest": 3, "trt": 3, "edt": -4, "est": -5, "cdt": -5, "cst": -6,
+               "mdt": -6, "mst": -7, "pdt": -7, "pst": -8}  # fmt: skip
+# A Russian keyboard has none of these, and one with a Latin i is at hand.
+_IN_RUSSIAN_LETTERS = str.maketrans("әғқңөұүһіi", "агкноуухии")
 
 
 def _words() -> dict[str, _Token]:
@@ -402,15 +456,17 @@ def _words() -> dict[str, _Token]:
         *(("W", weekday, spellings) for weekday, spellings in enumerate(_WEEKDAYS.strip().splitlines())),
         *(("M", month, spellings) for month, spellings in enumerate(_MONTHS.strip().splitlines(), 1)),
         ("A", 0, _AGO),
+        ("T", 0, _PARTS_OF_DAY),
     ]
     for kind, value, spellings in tables:
         for word in spellings.split():
-            for spelling in (word, word.translate(_IN_RUSSIAN_LETTERS), word.replace("і", "i")):
+            for spelling in (word, word.translate(_IN_RUSSIAN_LETTERS), word.replace("q", "k")):
                 words[spelling] = _Token(kind, value)
     for month, spellings in enumerate(_MONTHS.strip().splitlines(), 1):
         for word in spellings.split():
             if any(letter in "әғқңөұүһі" for letter in word) or word in ("наурыз", "мамыр", "маусым", "тамыз"):
-                words |= {word + ending: _Token("M", month) for ending in ("ның", "нің", "дың", "дің", "да", "де", "ы")}
+                endings = ("ның", "нің", "дың", "дің", "да", "де", "ы", "ында", "інде")
+                words |= {word + ending: _Token("M", month) for ending in endings}
     return words
 
 

@@ -15,7 +15,8 @@ import select
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -29,8 +30,9 @@ from archive import manifest
 from archive.config import ArchiveDir, Site
 from archive.errors import LockedError, MuragatError, WarcError
 from archive.extract import extract, rules_digest
+from archive.extract.layout import check_selectors
 from archive.language import search_pairs
-from archive.model import Article, Capture, Extracted, Finding, PageKind, Payload
+from archive.model import Article, Capture, Comment, Extracted, Finding, PageKind, Payload
 from archive.schema import connect, immediate, load_capture, stable_id
 from archive.surt import urlkey
 from archive.warc import CrawlNote, Damaged, Kept, read_payload, read_warc, warc_date
@@ -57,6 +59,9 @@ class Rules:
     """The profiles of an archive's sites, found by host."""
 
     def __init__(self, sites: Iterable[Site]) -> None:
+        sites = list(sites)
+        for site in sites:
+            check_selectors(site)  # or each page of the site would be a row that says so
         self._by_host = {host.lower().removeprefix("www."): site for site in sites for host in site.crawl.hosts}
         self._digests = {site.name: rules_digest(site) for site in self._by_host.values()}
         self._no_site = rules_digest(None)
@@ -67,6 +72,10 @@ class Rules:
             return self._by_host.get(urlsplit(url).netloc.lower().removeprefix("www."))
         except ValueError:
             return None
+
+    def is_stale(self, name: str | None, digest: str | None) -> bool:
+        """Whether a row of the site of this name was made by other rules than today's."""
+        return digest != (self._no_site if name is None else self._digests.get(name))
 
     def digest(self, site: Site | None) -> str:
         """What the rows of this site's captures are a function of, beside the WARCs."""
@@ -93,6 +102,35 @@ def rebuild(directory: ArchiveDir) -> IndexReport:
         for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
         return report
+
+
+def index_stale(directory: ArchiveDir) -> IndexReport:
+    """Read again the WARCs of which some rows were made by other rules than today's, and what is not indexed yet.
+
+    All of them are forgotten first, so that no wording keeps fields of an older reading.
+    """
+    with _lock(directory):
+        db = connect(directory.db)
+        try:
+            for name in _stale_warcs(db, Rules(directory.all_sites())):
+                _forget(db, name)
+        finally:
+            db.conn.close()
+        return _index(directory, directory.db)
+
+
+def _stale_warcs(db: Database, rules: Rules) -> list[str]:
+    rows = db.execute("SELECT warc, site, rules FROM captures GROUP BY warc, site, rules").fetchall()
+    return sorted({warc for warc, site, digest in rows if rules.is_stale(site, digest)})
+
+
+def count_stale(db: Database, directory: ArchiveDir) -> int:
+    """How many captured pages were read by other rules than today's."""
+    rules = Rules(directory.all_sites())
+    rows = db.execute(
+        "SELECT site, rules, count(*) FROM captures WHERE kind IS NOT NULL AND content_type LIKE '%html%' GROUP BY 1, 2"
+    )
+    return sum(pages for site, digest, pages in rows if rules.is_stale(site, digest))
 
 
 def _copy_into(fresh: Path, database: Path) -> None:
@@ -219,6 +257,7 @@ def _forget(db: Database, name: str) -> None:
     with immediate(db):
         keys = {row[0] for row in db.execute("SELECT DISTINCT urlkey FROM captures WHERE warc = ?", [name])}
         db.execute("DELETE FROM spam WHERE warc = ?", [name])
+        db.execute("DELETE FROM comment_sightings WHERE warc = ?", [name])
         db.execute("DELETE FROM captures WHERE warc = ?", [name])
         db.execute(
             "UPDATE warcs SET indexed_to = 0, damaged = 0, sha256 = NULL, size_bytes = NULL WHERE filename = ?", [name]
@@ -296,8 +335,8 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
     db.execute(
         "INSERT OR REPLACE INTO captures (warc, offset, length, urlkey, url, site, captured_at, status, content_type,"
         " payload_digest, record_type, refers_to_url, refers_to_at, location, error, kind, reason, version, rules,"
-        " stated_digest, truncated)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " stated_digest, truncated, layout, unmatched, lacks, comment_count, hosts)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             capture.warc,
             capture.offset,
@@ -320,8 +359,15 @@ def _add_facts(db: Database, capture: Capture, extracted: Extracted | None, rule
             rules.digest(site),
             capture.stated_digest,
             capture.truncated,
+            extracted.layout if extracted else None,
+            _json(extracted.unmatched) if extracted and extracted.layout else None,
+            _json(extracted.lacks) if extracted and extracted.lacks is not None else None,
+            article.comment_count if article else None,
+            _json(extracted.hosts) if extracted and extracted.hosts else None,
         ],
     )
+    _add_comments(db, capture, article.comments if article else ())
+    db.execute("DELETE FROM spam WHERE warc = ? AND offset = ?", [capture.warc, capture.offset])
     for number, finding in enumerate(extracted.findings if extracted else ()):
         _add_finding(db, capture, number, finding)
     return (
@@ -348,7 +394,7 @@ def _add_version(db: Database, capture: Capture, article: Article, site: Site | 
         "title": article.title,
         "lead": article.lead,
         "text": article.text,
-        "blocks": _json([[block.kind, block.text] for block in article.blocks]),
+        "blocks": _json([[block.kind, block.text, block.language] for block in article.blocks]),
         "authors": _json(article.authors),
         "section": article.section,
         "tags": _json(article.tags),
@@ -359,9 +405,11 @@ def _add_version(db: Database, capture: Capture, article: Article, site: Site | 
         "language": article.language,
         "canonical": canonical if canonical != capture.urlkey else None,
         "images": _json([asdict(image) for image in article.images]),
+        "access": article.access,
         "page": article.page,
         "first_page": urlkey(article.first_page) if article.first_page else None,
         "sources": _json(dict(sorted(article.sources.items()))),
+        "confidence": _json(dict(sorted(article.confidence.items()))),
         "seen_from": warc_date(capture.captured_at),
         "seen_to": warc_date(capture.captured_at),
         "captures": 0,
@@ -381,7 +429,8 @@ def _add_version(db: Database, capture: Capture, article: Article, site: Site | 
 
 def _add_finding(db: Database, capture: Capture, number: int, finding: Finding) -> None:
     db.execute(
-        "INSERT OR REPLACE INTO spam VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO spam (id, warc, offset, url, captured_at, kind, excerpt, language, domains, evidence,"
+        " score, weights, hidden_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             stable_id(capture.warc, capture.offset, number),
             capture.warc,
@@ -394,8 +443,31 @@ def _add_finding(db: Database, capture: Capture, number: int, finding: Finding) 
             _json(finding.domains),
             _json(finding.evidence),
             round(finding.score, 3),
+            _json(finding.weights),
+            finding.hidden_by,
         ],
     )
+
+
+def _add_comments(db: Database, capture: Capture, comments: Sequence[Comment]) -> None:
+    """What each comment says is one row for ever; what a capture shows of it is a row of that capture."""
+    db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [capture.warc, capture.offset])
+    alike = Counter[tuple[str | None, str]]()
+    for position, comment in enumerate(comments):
+        said = (comment.author, comment.text)
+        identity = stable_id(capture.urlkey, comment.author or "", comment.text, alike[said])
+        alike[said] += 1
+        db.execute(
+            "INSERT OR IGNORE INTO comments (id, article, author, text, captures) VALUES (?, ?, ?, ?, 0)",
+            [identity, capture.urlkey, *said],
+        )
+        posted_at = warc_date(comment.posted_at) if comment.posted_at else None
+        dated = [posted_at, comment.posted_precision, comment.posted_as, comment.depth]
+        db.execute(
+            "INSERT INTO comment_sightings (warc, offset, position, comment, posted_at, posted_precision, posted_as,"
+            " depth) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [capture.warc, capture.offset, position, identity, *dated],
+        )
 
 
 def _json(value: object) -> str:
@@ -428,8 +500,10 @@ def _settle_digests(db: Database) -> None:
             for warc, offset, _, meant in batch:
                 # What was read of another payload is forgotten; `_resolve_waiting` reads the right one.
                 db.execute("DELETE FROM spam WHERE warc = ? AND offset = ?", [warc, offset])
+                db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [warc, offset])
                 db.execute(
-                    "UPDATE captures SET payload_digest = ?, kind = NULL, reason = NULL, version = NULL"
+                    "UPDATE captures SET payload_digest = ?, kind = NULL, reason = NULL, version = NULL,"
+                    " layout = NULL, unmatched = NULL, lacks = NULL, comment_count = NULL, hosts = NULL"
                     " WHERE warc = ? AND offset = ?",
                     [meant, warc, offset],
                 )
@@ -493,10 +567,21 @@ def _derive(db: Database, keys: Iterable[str]) -> None:
     for key in sorted(todo):
         # A 304 says that the page is as it was: it shows what the 200 before it shows.
         db.execute(
-            "UPDATE captures AS n SET version = (SELECT c.version FROM captures c WHERE c.urlkey = n.urlkey"
+            "UPDATE captures AS n SET (version, comment_count) ="
+            " (SELECT c.version, c.comment_count FROM captures c WHERE c.urlkey = n.urlkey"
             " AND c.status = 200 AND c.truncated IS NULL"
             " AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
             " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1) WHERE n.urlkey = ? AND n.status = 304",
+            [key],
+        )
+        db.execute(
+            "DELETE FROM search_older WHERE rowid IN (SELECT id FROM versions WHERE article = ? AND NOT EXISTS"
+            " (SELECT 1 FROM captures WHERE captures.version = versions.id))",
+            [key],
+        )
+        db.execute(
+            "DELETE FROM versions WHERE article = ? AND NOT EXISTS"
+            " (SELECT 1 FROM captures WHERE captures.version = versions.id)",
             [key],
         )
         db.execute(
@@ -504,14 +589,39 @@ def _derive(db: Database, keys: Iterable[str]) -> None:
             " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id) WHERE article = ?",
             [key],
         )
-        db.execute("DELETE FROM versions WHERE article = ? AND captures = 0", [key])
+        _derive_comments(db, key)
     for key in sorted(todo):
         _derive_article(db, key)
 
 
+def _derive_comments(db: Database, key: str) -> None:
+    """When the comments below a page were seen, from all captures that show them."""
+    confirming = db.execute("SELECT warc, offset, captured_at FROM captures WHERE urlkey = ? AND status = 304", [key])
+    for warc, offset, at in confirming.fetchall():
+        db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [warc, offset])
+        db.execute(
+            "INSERT INTO comment_sightings SELECT ?, ?, s.position, s.comment, s.posted_at, s.posted_precision,"
+            " s.posted_as, s.depth FROM comment_sightings s JOIN (SELECT warc, offset FROM captures WHERE urlkey = ?"
+            " AND status = 200 AND truncated IS NULL AND (captured_at, warc, offset) < (?, ?, ?)"
+            " ORDER BY captured_at DESC, warc DESC, offset DESC LIMIT 1) c ON c.warc = s.warc AND c.offset = s.offset",
+            [warc, offset, key, at, warc, offset],
+        )
+    db.execute(
+        "UPDATE comments SET (first_seen_at, last_seen_at, captures) = (SELECT min(c.captured_at), max(c.captured_at),"
+        " count(*) FROM comment_sightings s JOIN captures c ON c.warc = s.warc AND c.offset = s.offset"
+        " WHERE s.comment = comments.id), (posted_at, posted_precision, posted_as, depth) = (SELECT s.posted_at,"
+        " s.posted_precision, s.posted_as, s.depth FROM comment_sightings s JOIN captures c ON c.warc = s.warc"
+        " AND c.offset = s.offset WHERE s.comment = comments.id ORDER BY c.captured_at, c.warc, c.offset LIMIT 1)"
+        " WHERE article = ?",
+        [key],
+    )
+    db.execute("DELETE FROM comments WHERE article = ? AND captures = 0", [key])
+
+
 # The newest capture that shows a wording; ties by file and offset.
 _CURRENT = (
-    "SELECT v.*, c.captured_at AS c_at, c.warc AS c_warc, c.offset AS c_offset, c.url AS c_url"
+    "SELECT v.*, c.captured_at AS c_at, c.warc AS c_warc, c.offset AS c_offset, c.url AS c_url,"
+    " c.comment_count AS c_comment_count"
     " FROM captures c JOIN versions v ON v.id = c.version WHERE c.urlkey = ? AND c.status IS NOT 304"
     " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1"
 )
@@ -570,12 +680,14 @@ def _derive_article(db: Database, key: str) -> None:
         "published_precision",
         "published_as",
         "modified_at",
+        "access",
     )
     row: dict[str, object] = {
         "id": identity,
         "urlkey": key,
         "url": now["c_url"],
         **{name: now[name] for name in copied},
+        "comment_count": now["c_comment_count"],
         "text": text,
         "pages": len(parts),
         "version": now["id"],
@@ -593,13 +705,29 @@ def _derive_article(db: Database, key: str) -> None:
     )
     db.conn.executemany("INSERT OR IGNORE INTO article_tags VALUES (?, ?)", [(identity, tag) for tag in tags])
     db.conn.executemany(
-        "INSERT INTO images VALUES (?, ?, ?, ?, ?)",
-        [
-            (identity, place, image["url"], image["alt"], image["caption"])
-            for place, image in enumerate(json.loads(str(now["images"])))
-        ],
+        "INSERT INTO images (article, position, url, alt, caption, credit, width, height)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(identity, place, *_of_image(image)) for place, image in enumerate(json.loads(str(now["images"])))],
     )
     _add_to_search(db, identity, now, text, names=[*authors, *tags, str(now["section"] or "")])
+    _add_older(db, key, now)
+
+
+def _add_older(db: Database, key: str, now: dict[str, object]) -> None:
+    """Make the wordings found that an article showed before; one that was found already says what it said."""
+    db.execute("DELETE FROM search_older WHERE rowid = ?", [now["id"]])
+    older = db.query(
+        "SELECT * FROM versions WHERE article = ? AND id <> ? AND id NOT IN"
+        " (SELECT rowid FROM search_older WHERE rowid IN (SELECT id FROM versions WHERE article = ?))",
+        [key, now["id"], key],
+    )
+    for version in list(older):
+        names = [*json.loads(str(version["authors"])), *json.loads(str(version["tags"])), str(version["section"] or "")]
+        _add_to_search(db, int(str(version["id"])), version, str(version["text"]), names=names, table="search_older")
+
+
+def _of_image(image: dict[str, object]) -> tuple[object, ...]:
+    return tuple(image.get(name) for name in ("url", "alt", "caption", "credit", "width", "height"))
 
 
 def _remove_article(db: Database, identity: int) -> None:
@@ -632,13 +760,15 @@ def _continuations(db: Database, key: str, first: dict[str, object]) -> list[dic
     return sorted(pages, key=lambda page: (page["page"], page["article"]))
 
 
-def _add_to_search(db: Database, identity: int, version: dict[str, object], text: str, *, names: list[str]) -> None:
+def _add_to_search(
+    db: Database, identity: int, version: dict[str, object], text: str, *, names: list[str], table: str = "search"
+) -> None:
     language = str(version["language"]) if version["language"] else None
     title = search_pairs(str(version["title"]), language)
     body = search_pairs(f"{version['lead'] or ''}\n{text}", language)
     others = search_pairs(" ".join(names), language)
     columns = [" ".join(term for _, term in pairs) for pairs in (title, body, others)]
-    db.execute("INSERT INTO search (rowid, title, body, names) VALUES (?, ?, ?, ?)", [identity, *columns])
+    db.execute(f"INSERT INTO {table} (rowid, title, body, names) VALUES (?, ?, ?, ?)", [identity, *columns])
     db.conn.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", sorted({*title, *body, *others}))
 
 

@@ -1,8 +1,7 @@
-"""Words as these languages write them: folding, the language of a text, the terms a text is found under.  No I/O.
+"""Words as these languages write them: the language of a text, its words, the terms it is found under.  No I/O.
 
-A text is indexed, and a query looked up, under the same terms: the lemma by simplemma where it knows the word, else a
-stem (Snowball for Turkish, our own endings for Kazakh), folded. Words are Turkish or, by their letters, Cyrillic: a
-query of one word has no more to go by.
+A text is indexed, and a query looked up, under the same terms: the lemma of each word, else a stem (archive/stems.py),
+folded (archive/folding.py). Words are Turkish or, by their letters, Cyrillic: a query of one word has no more to go by.
 """
 
 from __future__ import annotations
@@ -11,59 +10,17 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache, lru_cache
-from itertools import pairwise, product
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
-if TYPE_CHECKING:
-    from simplemma.strategies import DictionaryLookupStrategy
-    from snowballstemmer import stemmer
+from archive.folding import FOLDED, fold, lower
+from archive.stems import WORDS_REMEMBERED, terms_of_word
 
-# 4,347 Turkish sentences hold 18,808 forms; with the form and its term an entry takes some 300 bytes.
-WORDS_REMEMBERED = 65_536
+__all__ = ["find_words", "fold", "language_of", "lower", "search_pairs", "search_terms", "written_words"]
+
 # What is longer is no word but a page's trick, and would make the memory above large.
 MOST_WORD_LETTERS = 64
 
 
-def fold(text: str) -> str:
-    """`text` for comparing: lower case, İ I ı i all "i", no Latin accents, ё as е, one kind of apostrophe.
-
-    Kazakh's own Cyrillic letters and й stay what they are: without them other words would be written.
-    """
-    if text.isascii():
-        return text.lower().replace("`", "'")
-    return unicodedata.normalize("NFC", text).translate(_FOLDED).lower()
-
-
-def _folding_table() -> dict[int, str | None]:
-    """Code point → what `fold` writes for it, where `str.lower` alone would not."""
-    table: dict[int, str | None] = {}
-    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
-        base = unicodedata.normalize("NFD", chr(code))[0].lower()
-        if base.isascii() and base.isalpha():
-            table[code] = base
-    table |= dict.fromkeys(range(0x300, 0x370))  # accents on their own: the dot that "İ".lower() leaves, and others
-    table |= dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))  # invisible, and in the middle of words
-    for letters, plain in (("ı", "i"), ("øØ", "o"), ("łŁ", "l"), ("đĐ", "d"), ("əƏ", "e"), ("ёЁ", "е"), ("ßẞ", "ss"),
-                           ("æÆ", "ae"), ("œŒ", "oe"), ("’‘ʼʻ`´′ʹ＇", "'")):  # fmt: skip
-        table |= dict.fromkeys(map(ord, letters), plain)
-    return table
-
-
-_FOLDED = _folding_table()
-
-# Languages whose I is the capital of ı.
-_DOTLESS = frozenset({"tr", "az", "kk-latin"})
-
-
-def lower(text: str, language: str | None) -> str:
-    """`text` in lower case by the rules of its language: in Turkish I becomes ı, and İ becomes i."""
-    if language in _DOTLESS:
-        text = text.replace("I", "ı").replace("İ", "i")
-    return text.lower()
-
-
-KAZAKH_LETTERS = frozenset("әғқңөұүһі")
 # Fewer letters than this, and none that only one language has, decide nothing.
 TELLING_LETTERS = 20
 # Of the letters of Kazakh sentences 15 % are its own, in 99 of 100 sentences over 2 %. Names bring a Russian
@@ -89,7 +46,8 @@ def language_of(text: str, *, hint: str | None = None) -> str | None:
     By script and by letters that one language has, then by function words. `hint` is what stands around the text: it is
     the answer where the text is too short to tell and `hint` has the same script.
     """
-    letters = Counter(letter for letter in unicodedata.normalize("NFC", text) if letter.isalpha())
+    signs = Counter(unicodedata.normalize("NFC", text))
+    letters = Counter({sign: count for sign, count in signs.items() if sign.isalpha()})
     cyrillic = sum(count for letter, count in letters.items() if "Ѐ" <= letter <= "ӿ")
     latin = sum(count for letter, count in letters.items() if letter < "ʰ" or "Ḁ" <= letter <= "ỿ")
     if cyrillic + latin < letters.total() / 2 or not letters:
@@ -129,7 +87,8 @@ def _latin_language(text: str, letters: Counter[str], total: int, hint: str | No
         return "kk" if bare_q > len(words) / 10 or _share(letters, "ñÑūŪ", total) else "tr"
     if total < TELLING_LETTERS:
         return hint if hint not in ("kk", "ru", "uk") else None
-    counts = {language: sum(word in known for word in words) for language, known in _FUNCTION_WORDS.items()}
+    said = Counter(words)
+    counts = {language: sum(said[word] for word in known & said.keys()) for language, known in _FUNCTION_WORDS.items()}
     best = max(counts, key=lambda language: counts[language])
     # One function word in ten is a text; fewer are names, or a language that is not among these.
     if counts[best] >= max(1, len(words) / 10) and sorted(counts.values())[-2] < counts[best]:
@@ -169,6 +128,55 @@ def search_pairs(text: str, language: str | None = None) -> list[tuple[str, str]
     return [(form, term) for form, terms in _words_of(text, language) for term in terms]
 
 
+def written_words(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, folded form) of each word, in `text` as it is written: to mark it, or to look its term up.
+
+    The end is behind a suffix after an apostrophe, which the form lacks; forms are those of `search_pairs`.
+    """
+    for match in _WRITTEN.finditer(text):
+        if form := _form(match[0]):
+            yield match.start(), match.end(), form
+
+
+def find_words(text: str, forms: frozenset[str], beginnings: tuple[str, ...] = ()) -> list[tuple[int, int, str]]:
+    """Those of `written_words` that have one of these forms, or begin so.
+
+    Where folding moves no letter, only words whose first letters are right are looked at: a tenth of the time.
+    """
+    heads = frozenset(form[:_HEAD_LETTERS] for form in (*forms, *beginnings))
+    if not heads or not any(heads):
+        return []
+    if _MOVING.search(text) or not unicodedata.is_normalized("NFC", text):
+        words = written_words(text)
+    else:
+        matches = (_WRITTEN.match(text, place.start()) for place in _headed(heads).finditer(fold(text)))
+        words = ((match.start(), match.end(), _form(match[0])) for match in matches if match)
+    return [word for word in words if word[2] in forms or (beginnings and word[2].startswith(beginnings))]
+
+
+_HEAD_LETTERS = 3
+_MOVING = re.compile("[" + "".join(chr(code) for code, plain in FOLDED.items() if not plain or len(plain) > 1) + "]")
+
+
+@lru_cache(maxsize=16)
+def _headed(heads: frozenset[str]) -> re.Pattern[str]:
+    """Where a word begins so; what follows an apostrophe inside a word begins none."""
+    either = "|".join(map(re.escape, sorted(heads)))
+    return re.compile(f"(?<![^\\W_ʼʻʹ])(?<![^\\W_]['’‘ʼʻ`´′])(?:{either})")
+
+
+@lru_cache(maxsize=WORDS_REMEMBERED)
+def _form(word: str) -> str:
+    word = unicodedata.normalize("NFC", word.translate(_INVISIBLE))
+    return fold(_without_suffix(_LATIN_I_IN_CYRILLIC.sub("і", word))[:MOST_WORD_LETTERS])
+
+
+# As _WORD, with the accents and invisible signs that are inside a word.
+_WRITTEN = re.compile(
+    "[^\\W_ʼʻʹ]+(?:[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]+[^\\W_ʼʻʹ]*)*(?:['’‘ʼʻ`´′][^\\W\\d_]+)*"
+)
+
+
 # Letters and digits; an apostrophe and what follows it belong to the word, to be cut off.
 _WORD = re.compile(r"[^\W_ʼʻʹ]+(?:['’‘ʼʻ`´′][^\W\d_]+)*")
 _APOSTROPHE = re.compile("['’‘ʼʻ`´′]")
@@ -183,7 +191,7 @@ def _words_of(text: str, language: str | None) -> Iterator[tuple[str, tuple[str,
         language = language_of(cyrillic)
     for word in words:
         stem = _without_suffix(word)[:MOST_WORD_LETTERS]
-        yield fold(stem), _terms(stem, language if stem[0] > "ʯ" else "tr")
+        yield fold(stem), terms_of_word(stem, language if stem[0] > "ʯ" else "tr")
 
 
 # Kazakh typed on a keyboard without і: "кiтап".
@@ -197,163 +205,3 @@ def _without_suffix(word: str) -> str:
     if tail and (len(head) == 1 or (head.lower() == "kur" and tail[0].lower().startswith("an"))):
         return head + tail[0]
     return head
-
-
-@lru_cache(maxsize=WORDS_REMEMBERED)
-def _terms(word: str, language: str | None) -> tuple[str, ...]:
-    if language == "tr":
-        return (_turkish_term(word),)
-    folded = fold(word)
-    if (name := _name(folded)) is not None:
-        return (name,)
-    if language == "kk" or KAZAKH_LETTERS & set(folded):
-        return (_kazakh_stem(folded),)
-    if language == "ru":
-        return (_russian_term(folded),)
-    if not "Ѐ" <= folded[0] <= "ӿ":  # Greek, Arabic, Chinese: as it is
-        return (folded,)
-    either = _russian_term(folded), _kazakh_stem(folded)
-    return tuple(dict.fromkeys(either if _lemma(folded, "ru") else reversed(either)))
-
-
-def _turkish_term(word: str) -> str:
-    """The lemma; of an unknown word that of what stands before its endings, else Snowball's stem."""
-    written, folded = lower(word, "tr"), fold(word)
-    lemma = _lemma(written, "tr") or _lemma(written.translate(_PLAIN_VOWELS), "tr") or _name(folded)
-    lemma = lemma or _lemma_of_plain(word)
-    if lemma is None and word.isascii():
-        written = folded  # "COVID" is no "covıd"
-    if lemma is None:
-        lemma = _lemma_before_endings(written)
-    if lemma is None:
-        stem: str = _snowball("turkish").stemWord(written)
-        # Shorter stems are other words: Astana is no "as".
-        stem = stem if len(stem) >= _TURKISH_STEM_LETTERS else written
-        lemma = _lemma(stem, "tr") or stem
-    return fold(lemma)
-
-
-_TURKISH_STEM_LETTERS = 4
-_NOUN_ENDINGS = re.compile(
-    "(?:l[ae]r)?(?:[iu]m(?:[iu]z)?|[iu]n(?:[iu]z)?|s?[iu])?n?(?:[dt][ae]n?|[dt][ae]ki(?:ler)?|[iu]n|y?[iuae]|l[ae])?"
-)
-
-
-def _lemma_before_endings(written: str) -> str | None:
-    """The lemma of the longest known beginning that only a noun's endings follow: "Kazakistandan"."""
-    for length in range(len(written) - 1, max(4, len(written) - 13), -1):
-        if _NOUN_ENDINGS.fullmatch(fold(written[length:])) and (lemma := _lemma(written[:length], "tr")):
-            return lemma
-    return None
-
-
-# Names of the region that simplemma does not know, or takes for other words; folded, as their forms begin.
-_NAMES = """
-astana almati almaty tokayev nazarbayev nursultan cimkent karaganda aktau aktobe semey baykonur kizilorda
-pavlodar kokcetav
-қазақстан алматы астан шымкент қарағанды ақтөбе ақтау тоқаев назарбаев токаев казахстан
-"""
-_NAME_BEGINNINGS = tuple(_NAMES.split())
-_LONGEST_ENDING = 6
-
-
-def _name(folded: str) -> str | None:
-    return next(
-        (one for one in _NAME_BEGINNINGS if folded.startswith(one) and len(folded) - len(one) <= _LONGEST_ENDING), None
-    )
-
-
-_PLAIN_VOWELS = str.maketrans("âîû", "aiu")
-_TURKISH_SPELLINGS = {"c": "cç", "g": "gğ", "i": "iı", "o": "oö", "s": "sş", "u": "uü"}
-# 2 ** 10 look-ups take a millisecond; none of 18,808 forms in the Turkish treebanks has more such letters.
-_MOST_DOUBTFUL_LETTERS = 10
-
-
-def _lemma_of_plain(word: str) -> str | None:
-    """The lemma of a Turkish word typed without Turkish letters ("calisiyor"), None if it has some or none fits.
-
-    Of several words it may be, one in vowel harmony; of those the lemma that most spellings share, then the longest.
-    """
-    folded = fold(word)
-    if not word.isascii() or sum(letter in _TURKISH_SPELLINGS for letter in folded) > _MOST_DOUBTFUL_LETTERS:
-        return None
-    spellings = ("".join(letters) for letters in product(*(_TURKISH_SPELLINGS.get(one, one) for one in folded)))
-    known = [(spelling, lemma) for spelling in spellings if (lemma := _lemma(spelling, "tr"))]
-    if len(word) > 5:  # "Astana" is no form of "aş", nor other names of so short words
-        known = [(spelling, lemma) for spelling, lemma in known if len(lemma) > 2]
-    votes = Counter(lemma for _, lemma in known)
-    best = min(known, key=lambda one: (_breaks_of_harmony(one[0]), -votes[one[1]], -len(one[1]), one), default=None)
-    return best[1] if best else None
-
-
-def _breaks_of_harmony(word: str) -> int:
-    """How often a back vowel stands next to a front one: 0 in most native Turkish words."""
-    back = [letter in "aıou" for letter in word if letter in "aıoueiöü"]
-    return sum(one != other for one, other in pairwise(back))
-
-
-def _russian_term(folded: str) -> str:
-    """The lemma; the dictionary has some words with е only, some with ё only."""
-    lemma = _lemma(folded, "ru")
-    return fold(lemma) if lemma else str(_snowball("russian").stemWord(folded))
-
-
-# Endings of nouns and verbs. Those of one letter are left out but ы, і and н: they cut too many stems (м, а, е, п, р).
-_KAZAKH_ENDINGS = """
-лар лер дар дер тар тер лық лік дық дік тық тік лы лі ды ді ты ті сыз сіз шы ші ушы уші інші ыншы
-ның нің дың дің тың тің ны ні ға ге қа ке на не да де та те нда нде дан ден тан тен нан нен мен бен пен
-дағы дегі тағы тегі ндағы ндегі ы і сы сі н ын ін ым ім ың ің мыз міз ымыз іміз ңыз ңіз ыңыз іңіз
-дым дім тым тім ған ген қан кен атын етін йтын йтін ып іп ар ер са се ыс іс ыл іл
-мақ мек бақ бек пақ пек ады еді йды йді майды мейді байды бейді пайды пейді
-"""
-_KAZAKH_ENDINGS_BY_LENGTH = tuple(sorted(_KAZAKH_ENDINGS.split(), key=lambda ending: (-len(ending), ending)))
-_KAZAKH_ROUNDS = 3  # plural, possession, case
-_KAZAKH_STEM_LETTERS = 3
-# A stem's last consonant is voiced before a vowel: кітап, кітабы.
-_KAZAKH_UNVOICED = {"б": "п", "г": "к", "ғ": "қ"}
-
-
-def _kazakh_stem(folded: str) -> str:
-    """What is left without endings.
-
-    On 132 queries over the treebank recall and precision are .93 / .93 (bench/search_quality.py); with the first four
-    letters of each word instead they were .80 / .81.
-    """
-    stem = folded
-    for _ in range(_KAZAKH_ROUNDS):
-        ending = next(
-            (
-                one
-                for one in _KAZAKH_ENDINGS_BY_LENGTH
-                if stem.endswith(one) and len(stem) - len(one) >= _KAZAKH_STEM_LETTERS
-            ),
-            None,
-        )
-        if ending is None:
-            break
-        stem = stem.removesuffix(ending)
-    return stem[:-1] + _KAZAKH_UNVOICED.get(stem[-1], stem[-1])
-
-
-def _lemma(word: str, language: str) -> str | None:
-    found: str | None = _dictionary(language).get_lemma(word, language) if word else None
-    return found
-
-
-@cache
-def _dictionary(language: str) -> DictionaryLookupStrategy:
-    """simplemma's dictionary, loaded at its first word: Turkish 1 s and 105 MB, at 1 µs a word.
-
-    Russian would take 130 MB more, for a language seldom met here: its thrifty form takes 20 MB, at 40 µs a word.
-    """
-    from simplemma.strategies import DictionaryLookupStrategy  # 0.1 s to import; who only folds needs none of it
-    from simplemma.strategies.dictionaries import LOW_MEMORY_DICTIONARY_FACTORY
-
-    return DictionaryLookupStrategy() if language == "tr" else DictionaryLookupStrategy(LOW_MEMORY_DICTIONARY_FACTORY)
-
-
-@cache
-def _snowball(language: str) -> stemmer:
-    from snowballstemmer import stemmer
-
-    return stemmer(language)

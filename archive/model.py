@@ -175,6 +175,7 @@ class Block:
 
     kind: BlockKind
     text: str  # white space folded to single spaces; "\n" only between the lines of verse
+    language: str | None = None  # where it is another than the article's; no part of the wording
 
 
 class Precision(StrEnum):
@@ -200,6 +201,28 @@ class Image:
     alt: str = ""
     caption: str = ""
     position: int = 0  # 0 for the lead picture, then by order in the body
+    credit: str | None = None  # who made or owns it, as printed in the caption or said in the head, without its label
+    width: int | None = None  # pixels, as the page says; None where it does not
+    height: int | None = None
+
+
+class Access(StrEnum):
+    """Whether an article can be read without paying or signing in, as its publisher says."""
+
+    FREE = "free"
+    PAYWALLED = "paywalled"  # all of it or a part, for everybody or after some articles a month
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """What one reader wrote below an article."""
+
+    text: str  # white space folded, "\n" between its paragraphs
+    author: str | None = None  # as printed
+    posted_at: datetime | None = None  # UTC
+    posted_precision: Precision | None = None
+    posted_as: str | None = None  # the date text as printed
+    depth: int = 0  # 1 for an answer to a comment, 2 for an answer to that …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,10 +242,16 @@ class Article:
     language: str | None = None  # "tr", "kk", "ru", "en" …
     canonical: str | None = None  # rel=canonical, absolute
     images: tuple[Image, ...] = ()
+    access: Access | None = None  # None where the page does not tell
+    comment_count: int | None = None  # as the page says, injected ones included; else those read; None where unknown
+    comments: tuple[Comment, ...] = ()  # in the order of the page, without those that were injected
     page: int = 1  # 2 and up: a continuation page of the article at `first_page`
     first_page: str | None = None  # URL of page 1, on a continuation page
-    # Field → where it came from: "json-ld", "opengraph", "microdata", "layout", "text", "url".
+    # Field → where it came from: "json-ld", "opengraph", "microdata", "meta", "html", "layout", "text", "url". A field
+    # without a value has none; "body" is the blocks.
     sources: Mapping[str, str] = field(default_factory=dict)
+    # Field → 0..1: how often a value found on such evidence is right, as archive/extract/confidence.py explains.
+    confidence: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -249,6 +278,7 @@ class FindingKind(StrEnum):
     BEFORE = "before"  # before the doctype
     AFTER = "after"  # after </html>
     REPLACED = "replaced"  # instead of the article
+    REDIRECT = "redirect"  # sends readers or search engines to another site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +291,8 @@ class Finding:
     domains: tuple[str, ...]  # hosts it names or links to, sorted
     evidence: tuple[str, ...]  # the signals that spoke, e.g. "language kk on a page in tr", "word казино"
     score: float  # 0..1
+    weights: tuple[float, ...] = ()  # what each of them says by itself, 0..1, in their order
+    hidden_by: str | None = None  # what keeps it from being seen: "display:none", "off-screen" …; None where it shows
 
 
 class PageKind(StrEnum):
@@ -285,6 +317,11 @@ class Extracted:
     reason: str  # why it is of that kind, in words
     article: Article | None = None
     findings: tuple[Finding, ...] = ()
+    layout: str | None = None  # the profile's layout that held on the day, by its span; None without one
+    unmatched: tuple[str, ...] = ()  # fields of that layout whose selector found nothing
+    # "article", "text", "date": what was not found on a page that should be an article; None for other pages
+    lacks: tuple[str, ...] | None = None
+    hosts: tuple[str, ...] = ()  # other sites that the page links to for all to see, less what was injected; sorted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

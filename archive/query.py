@@ -1,6 +1,7 @@
-"""Rows → answers: search, one article, a TimeMap, the state of the archive, and SQL for whoever knows better.
+"""Rows → answers: one article, a TimeMap, the state of the archive, and SQL for whoever knows better.
 
-Everything here reads; the database is opened read-only.
+Everything here reads; the database is opened read-only. Searching is in archive/search.py, and handed on from here as
+are the times that people type (archive/times.py): one import asks everything.
 """
 
 from __future__ import annotations
@@ -10,167 +11,25 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from difflib import SequenceMatcher
-from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from archive.alarms import alarms
 from archive.config import ArchiveDir
 from archive.errors import NotCapturedError, QueryError
-from archive.language import fold, search_terms
-from archive.model import Capture, Payload, RecordType, TimeMap
+from archive.model import Capture, PageKind, Payload, RecordType, TimeMap
 from archive.schema import connect_readonly, load_capture
+from archive.search import Hit, Hits, Sort, search
+from archive.snippets import MARK_END, MARK_START, snippet
 from archive.surt import urlkey
+from archive.times import end_of, parse_time
 from archive.warc import parse_warc_date, read_payload, warc_date
 
+__all__ = ["MARK_END", "MARK_START", "Hit", "Hits", "Sort", "end_of", "parse_time", "search", "snippet"]
+
 SQL_SECONDS = 30.0
-SNIPPET_CHARS = 240
-_WEIGHTS = "10.0, 1.0, 3.0"  # bm25 of title, body, names
-
-
-# ---------------------------------------------------------------- search
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One article that a search found."""
-
-    url: str
-    title: str
-    published_at: str | None  # UTC, ISO 8601
-    published_as: str | None
-    section: str | None
-    language: str | None
-    gone_at: str | None
-    snippet: str  # the words as written; matches between MARK_START and MARK_END
-
-
-class Hits(NamedTuple):
-    """A page of hits, and how many there are in all."""
-
-    total: int
-    hits: list[Hit]
-
-
-MARK_START, MARK_END = "\x02", "\x03"
-
-
-def search(
-    db: Database,
-    words: str,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    section: str | None = None,
-    author: str | None = None,
-    by_date: bool = False,
-    limit: int = 10,
-    offset: int = 0,
-) -> Hits:
-    """Articles that hold all the words, whatever their endings; "…" is a phrase, -word excludes; none: the newest."""
-    conditions, values = list[str](), list[object]()
-    if since:
-        conditions.append("a.published_at >= ?")
-        values.append(warc_date(since))
-    if until:
-        conditions.append("a.published_at < ?")
-        values.append(warc_date(until))
-    if section:
-        conditions.append("a.section = ? COLLATE NOCASE")
-        values.append(section)
-    if author:
-        conditions.append("a.id IN (SELECT article FROM article_authors WHERE author = ? COLLATE NOCASE)")
-        values.append(author)
-    match = fts_query(db, words)
-    if match:
-        conditions.append("search MATCH ?")
-        values.append(match)
-    source = "search JOIN articles a ON a.id = search.rowid" if match else "articles a"
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    newest = "a.published_at DESC NULLS LAST, a.urlkey"
-    order = newest if by_date or not match else f"bm25(search, {_WEIGHTS}), {newest}"
-    total = db.execute(f"SELECT count(*) FROM {source}{where}", values).fetchone()[0]
-    rows = db.execute(
-        "SELECT a.url, a.title, a.published_at, a.published_as, a.section, a.language, a.gone_at, a.text, a.lead"
-        f" FROM {source}{where} ORDER BY {order} LIMIT ? OFFSET ?",
-        [*values, limit, offset],
-    ).fetchall()
-    wanted = _wanted(db, words)
-    hits = [
-        Hit(
-            url=row[0],
-            title=row[1],
-            published_at=row[2],
-            published_as=row[3],
-            section=row[4],
-            language=row[5],
-            gone_at=row[6],
-            snippet=snippet(row[7] or row[8] or "", wanted),
-        )
-        for row in rows
-    ]
-    return Hits(total, hits)
-
-
-def fts_query(db: Database, words: str) -> str:
-    """What a person typed as an FTS5 expression that cannot be a syntax error; "" for no words."""
-    wanted, unwanted = list[str](), list[str]()
-    for minus, phrase, word in re.findall(r"(?:(?<=\s)|^)(-?)(?:\"([^\"]*)\"?|([^\s\"]+))", words):
-        if phrase:
-            terms = [_quote(alternatives[0]) for alternatives in _alternatives(db, phrase)]
-            expression = f"({' + '.join(terms)})" if terms else ""
-        else:
-            groups = [" OR ".join(map(_quote, alternatives)) for alternatives in _alternatives(db, word)]
-            expression = " AND ".join(f"({group})" for group in groups)
-        if expression:
-            (unwanted if minus else wanted).append(expression)
-    if unwanted and not wanted:
-        raise QueryError(f"{words!r}: say at least one word to look for beside those to leave out")
-    expression = " AND ".join(wanted)
-    return " NOT ".join([f"({expression})", *(f"({part})" for part in unwanted)]) if unwanted else expression
-
-
-def _alternatives(db: Database, text: str) -> list[list[str]]:
-    """Per word: the terms it may be found under. What the archive's own words are found under comes from `terms`."""
-    found = list[list[str]]()
-    for word in re.findall(r"\w+(?:['’ʼ]\w+)*", text):
-        terms = dict.fromkeys(search_terms(word))
-        for (term,) in db.execute("SELECT term FROM terms WHERE form = ?", [fold(re.split("['’ʼ]", word)[0])]):
-            terms.setdefault(term)
-        if terms:
-            found.append(list(terms))
-    return found
-
-
-def _quote(term: str) -> str:
-    return '"' + term.replace('"', '""') + '"'
-
-
-def _wanted(db: Database, words: str) -> frozenset[str]:
-    return frozenset(term for alternatives in _alternatives(db, words) for term in alternatives)
-
-
-def snippet(text: str, wanted: frozenset[str], *, chars: int = SNIPPET_CHARS) -> str:
-    """The stretch of the text with most of the wanted words, which are marked as they are written."""
-    text = " ".join(text.split())
-    places = [
-        (match.start(), match.end())
-        for match in re.finditer(r"\w+(?:['’ʼ]\w+)*", text[:100_000])
-        if wanted and not wanted.isdisjoint(search_terms(match[0]))
-    ]
-    start = 0
-    if places:
-        inside = [sum(1 for begin, _ in places if first <= begin < first + chars - 40) for first, _ in places]
-        start = max(0, places[inside.index(max(inside))][0] - 40)
-        start = text.rfind(" ", 0, start) + 1 if start else 0
-    end = len(text) if len(text) <= start + chars else max(text.rfind(" ", start, start + chars), start + 1)
-    out, position = ["… " if start else ""], start
-    for begin, stop in places:
-        if begin >= start and stop <= end:
-            out += [text[position:begin], MARK_START, text[begin:stop], MARK_END]
-            position = stop
-    return "".join([*out, text[position:end], " …" if end < len(text) else ""])
 
 
 # ---------------------------------------------------------------- one URL
@@ -203,6 +62,8 @@ class Shown:
     capture: Capture
     fields: dict[str, object]  # the row of `versions`
     findings: list[dict[str, object]]  # rows of `spam` of this capture
+    comment_count: int | None  # as this capture says
+    comments: list[dict[str, object]]  # rows of `comments` that this capture shows, in its order, dated as it does
     captures: int  # of this URL
     wordings: int
 
@@ -219,9 +80,7 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
             "SELECT kind, reason FROM captures WHERE warc = ? AND offset = ?", [captured.warc, captured.offset]
         )
         what, why = kind.fetchone()
-        raise NotCapturedError(
-            f"{url} was captured, but not as an article: {what or captured.status}, {why or 'no text'}"
-        )
+        raise NotCapturedError(_not_an_article(url, captured, what, why))
     rows.sort(key=lambda row: (row[2], row[0], row[1]))
     nearest = min(rows, key=lambda row: abs(parse_warc_date(row[2]) - at)) if at else rows[-1]
     # A 304 says that the page is as it was: what it was is in the capture before it.
@@ -230,9 +89,45 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
         capture=load_capture(db, warc, offset),
         fields=next(iter(db.query("SELECT * FROM versions WHERE id = ?", [version]))),
         findings=list(db.query('SELECT * FROM spam WHERE warc = ? AND "offset" = ? ORDER BY id', [warc, offset])),
+        comment_count=db.execute(
+            'SELECT comment_count FROM captures WHERE warc = ? AND "offset" = ?', [warc, offset]
+        ).fetchone()[0],
+        comments=list(db.query(_COMMENTS, [warc, offset])),
         captures=len(rows),
         wordings=len({row[3] for row in rows}),
     )
+
+
+_COMMENTS = (
+    "SELECT c.author, c.text, s.posted_at, s.posted_precision, s.posted_as, s.depth, c.first_seen_at, c.last_seen_at"
+    " FROM comment_sightings s JOIN comments c ON c.id = s.comment WHERE s.warc = ? AND s.offset = ?"
+    " ORDER BY s.position"
+)
+
+
+# What each kind of page is, for people; docs of the kinds are in archive/model.py.
+_KINDS = {
+    PageKind.HOME: "a front page",
+    PageKind.LISTING: "a page that lists articles",
+    PageKind.STATIC: "a page that is no news",
+    PageKind.ATTACHMENT: "the page of a file",
+    PageKind.GONE: "a page that says it is not there",
+    PageKind.REPLACED: "a page that spam took over",
+    PageKind.OTHER: "something else",
+}
+
+
+def _not_an_article(url: str, captured: Capture, kind: str | None, reason: str | None) -> str:
+    """What was captured at a URL instead of an article, why it is taken for that, and how to see it."""
+    if captured.record_type is RecordType.METADATA:
+        return f"{url} was asked for, but never answered: {captured.error or 'no reason noted'}"
+    what = _KINDS.get(PageKind(kind), kind) if kind else f"no page, but {captured.content_type or 'without a type'}"
+    if captured.location:
+        what = f"a redirect to {captured.location}"
+    elif reason:
+        what += f" ({reason})"
+    when = f"{captured.captured_at:%Y-%m-%d %H:%M}Z"
+    return f"{url} was captured, but not as an article: it is {what}; as of {when}, `muragat show --raw` prints it"
 
 
 def payload(db: Database, directory: ArchiveDir, url: str, *, at: datetime | None = None) -> Payload:
@@ -384,44 +279,6 @@ def changes(db: Database, *, since: datetime | None = None) -> list[Change]:
     return [Change(url=url, title=title, at=at, kind=kind) for url, title, at, kind in rows]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpamReport:
-    """What was injected into an archive's pages."""
-
-    findings: int
-    pages: int
-    first_seen: str | None  # first capture that shows any
-    last_seen: str | None
-    kinds: dict[str, int]  # where it stood, most first
-    domains: dict[str, int]  # pages a domain was found on, most first
-    examples: list[dict[str, object]]  # the strongest of each kind
-
-
-def spam(db: Database) -> SpamReport:
-    """Since when, where, and by which domains."""
-    findings, pages, first, last = db.execute(
-        "SELECT count(*), count(DISTINCT url), min(captured_at), max(captured_at) FROM spam"
-    ).fetchone()
-    kinds = db.execute("SELECT kind, count(*) FROM spam GROUP BY 1 ORDER BY 2 DESC, 1").fetchall()
-    domains = db.execute(
-        "SELECT value, count(DISTINCT url) FROM spam, json_each(domains) GROUP BY 1 ORDER BY 2 DESC, 1"
-    ).fetchall()
-    examples = db.query(
-        "SELECT kind, url, excerpt, language, score, captured_at FROM (SELECT *, row_number() OVER"
-        " (PARTITION BY kind ORDER BY score DESC, captured_at, id) AS place FROM spam) WHERE place <= 3"
-        " ORDER BY kind, place"
-    )
-    return SpamReport(
-        findings=findings,
-        pages=pages,
-        first_seen=first,
-        last_seen=last,
-        kinds=dict(kinds),
-        domains=dict(domains),
-        examples=list(examples),
-    )
-
-
 def wordings(db: Database, url: str) -> list[dict[str, object]]:
     """The wordings of one page, oldest first: rows of `versions`."""
     return list(db.query("SELECT * FROM versions WHERE article = ? ORDER BY seen_from, id", [urlkey(url)]))
@@ -432,6 +289,8 @@ def wordings(db: Database, url: str) -> list[dict[str, object]]:
 
 def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
     """What the archive holds: counts, sizes, crawls. Keys are stable; `muragat status --json` prints this."""
+    from archive.index import count_stale  # with all that extraction needs: for no other question
+
     count = {
         table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
         for table in ("captures", "articles", "versions", "spam")
@@ -462,6 +321,8 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
         "warc_bytes": sum(path.stat().st_size for path in files),
         "bytes_not_indexed": behind,
         "unread": db.execute("SELECT count(*) FROM captures WHERE reason LIKE 'extraction failed: %'").fetchone()[0],
+        "stale": count_stale(db, directory),
+        "alarms": [str(alarm) for alarm in alarms(db).alarms],
         "damaged": db.execute("SELECT coalesce(sum(damaged), 0) FROM warcs").fetchone()[0],
         "sites": sites,
         "crawls": crawls,
@@ -500,46 +361,6 @@ def run_sql(
 def _only_this_file(action: int, *rest: str | None) -> int:
     """SQLite's authorizer: ATTACH and VACUUM INTO make files, whatever the mode of the database that is open."""
     return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
-
-
-# ---------------------------------------------------------------- times as people type them
-
-_PARTIAL = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
-
-
-def parse_time(text: str) -> datetime:
-    """`2024`, `2024-03`, `2024-03-15`, ISO 8601 or 14 digits, in UTC unless it names a zone. Raises QueryError."""
-    if match := _PARTIAL.fullmatch(text.strip()):
-        year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
-        try:
-            return datetime(
-                year or 0,  # the year 0 is none, and said to be
-                1 if month is None else month,
-                1 if day is None else day,
-                hour or 0,
-                minute or 0,
-                second or 0,
-                tzinfo=UTC,
-            )
-        except ValueError as error:
-            raise QueryError(f"{text!r} is not a time: {error}") from error
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise QueryError(
-            f"{text!r} is not a time; examples: 2024, 2024-03-15, 2024-03-15T09:30, 20240315093000"
-        ) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def end_of(text: str) -> datetime:
-    """The first moment after the year, month, day or second that a text names: `--until 2024` includes all of 2024."""
-    at, digits = parse_time(text), len(re.sub(r"\D", "", text))
-    if digits <= 4:
-        return at.replace(year=at.year + 1)
-    if digits <= 6:
-        return (at.replace(day=1) + timedelta(days=32)).replace(day=1)
-    return at + (timedelta(days=1) if digits <= 8 else timedelta(seconds=1))
 
 
 def links(captures: Iterable[Capture], *, replay: str) -> str:

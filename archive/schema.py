@@ -20,7 +20,7 @@ from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
 from archive.warc import parse_warc_date
 
-SCHEMA_VERSION = 3  # PRAGMA user_version; raised with every migration
+SCHEMA_VERSION = 4  # PRAGMA user_version; raised with every migration
 
 # table → column → (SQL type and constraints, what it says)
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -68,6 +68,11 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "rules": ("TEXT", "digest of the rules it was read by"),
         "stated_digest": ("TEXT", "of an import: its record's own digest, in another algorithm or with chunk framing"),
         "truncated": ("TEXT", "why the record ends before the answer did: disconnect, length, time"),
+        "comment_count": ("INTEGER", "readers' comments, as the page says, injected ones and further pages counted in"),
+        "layout": ("TEXT", "the profile's layout that held on the day, as SINCE..UNTIL; NULL without one"),
+        "unmatched": ("TEXT", "JSON list: fields of that layout whose selector found nothing on the page"),
+        "lacks": ("TEXT", "JSON list: article, text, date, where not found; NULL where no article is expected"),
+        "hosts": ("TEXT", "JSON list: other sites it links to for all to see, less what was injected; NULL if none"),
     },
     "versions": {
         "id": ("INTEGER PRIMARY KEY", "of (article, text_digest)"),
@@ -78,7 +83,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "title": ("TEXT NOT NULL", ""),
         "lead": ("TEXT", "standfirst or summary"),
         "text": ("TEXT NOT NULL", "the body, an empty line between two blocks"),
-        "blocks": ("TEXT NOT NULL", "the body as JSON: [[kind, text], …]"),
+        "blocks": ("TEXT NOT NULL", "the body as JSON: [[kind, text, language or null where it is the article's], …]"),
         "authors": ("TEXT NOT NULL", "JSON list"),
         "section": ("TEXT", ""),
         "tags": ("TEXT NOT NULL", "JSON list"),
@@ -88,10 +93,12 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "modified_at": ("TEXT", "as the page says"),
         "language": ("TEXT", "tr, kk, ru …"),
         "canonical": ("TEXT", "urlkey that rel=canonical names"),
-        "images": ("TEXT NOT NULL", "JSON list of {url, alt, caption, position}"),
+        "images": ("TEXT NOT NULL", "JSON list of {url, alt, caption, position, credit, width, height}"),
+        "access": ("TEXT", "free or paywalled, as the page says; NULL where it does not"),
         "page": ("INTEGER NOT NULL", "2 and up for a continuation page"),
         "first_page": ("TEXT", "urlkey of page 1, for a continuation page"),
-        "sources": ("TEXT NOT NULL", "JSON: field → json-ld, opengraph, microdata, layout, text or url"),
+        "sources": ("TEXT NOT NULL", "JSON: field → json-ld, opengraph, microdata, meta, html, layout, text or url"),
+        "confidence": ("TEXT NOT NULL DEFAULT '{}'", "JSON: field → 0..1, how often what is found so is right"),
         "seen_from": ("TEXT NOT NULL", "first capture that shows it"),
         "seen_to": ("TEXT NOT NULL", "last capture that shows it"),
         "captures": ("INTEGER NOT NULL", "how many show it"),
@@ -112,6 +119,8 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "published_precision": ("TEXT", "day or minute"),
         "published_as": ("TEXT", "the date as printed"),
         "modified_at": ("TEXT", ""),
+        "access": ("TEXT", "free or paywalled, as the page says"),
+        "comment_count": ("INTEGER", "of the newest capture"),
         "pages": ("INTEGER NOT NULL", "how many pages it has"),
         "version": ("INTEGER NOT NULL REFERENCES versions(id)", "the current wording, of its first page"),
         "versions": ("INTEGER NOT NULL", "how many wordings its first page had"),
@@ -136,6 +145,32 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "url": ("TEXT NOT NULL", ""),
         "alt": ("TEXT NOT NULL", ""),
         "caption": ("TEXT NOT NULL", ""),
+        "credit": ("TEXT", "who made or owns it, as the caption or the head says"),
+        "width": ("INTEGER", "pixels, as the page says; NULL where it does not"),
+        "height": ("INTEGER", ""),
+    },
+    "comments": {
+        "id": ("INTEGER PRIMARY KEY", "of (article, author, text, which of several that are alike)"),
+        "article": ("TEXT NOT NULL", "urlkey of the page below which it stands"),
+        "author": ("TEXT", "as printed"),
+        "text": ("TEXT NOT NULL", "as its reader wrote it; injected ones are in `spam`, not here"),
+        "posted_at": ("TEXT", "as this and all that follows: of the first capture that shows it"),
+        "posted_precision": ("TEXT", "day or minute"),
+        "posted_as": ("TEXT", "the date as printed"),
+        "depth": ("INTEGER", "1 for an answer to a comment, 2 for an answer to that …"),
+        "first_seen_at": ("TEXT", "first capture that shows it"),
+        "last_seen_at": ("TEXT", "last capture that shows it"),
+        "captures": ("INTEGER NOT NULL", "how many show it"),
+    },
+    "comment_sightings": {
+        "warc": ("TEXT NOT NULL", "of the capture that shows it"),
+        "offset": ("INTEGER NOT NULL", "of the capture that shows it"),
+        "position": ("INTEGER NOT NULL", "from 0, in the order of the page"),
+        "comment": ("INTEGER NOT NULL REFERENCES comments(id)", ""),
+        "posted_at": ("TEXT", "as this capture says: '3 gün önce' is another day in each"),
+        "posted_precision": ("TEXT", ""),
+        "posted_as": ("TEXT", ""),
+        "depth": ("INTEGER NOT NULL", ""),
     },
     "spam": {
         "id": ("INTEGER PRIMARY KEY", "of (warc, offset, number)"),
@@ -143,12 +178,17 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "offset": ("INTEGER NOT NULL", "of the capture it was found in"),
         "url": ("TEXT NOT NULL", ""),
         "captured_at": ("TEXT NOT NULL", ""),
-        "kind": ("TEXT NOT NULL", "where it stood: body, hidden, footer, sidebar, comment, title, script, before …"),
+        "kind": (
+            "TEXT NOT NULL",
+            "body, hidden, footer, sidebar, comment, title, script, before, after, redirect, replaced",
+        ),
         "excerpt": ("TEXT NOT NULL", "as found"),
         "language": ("TEXT", ""),
         "domains": ("TEXT NOT NULL", "JSON list of hosts it names or links to"),
         "evidence": ("TEXT NOT NULL", "JSON list of the signals that spoke"),
         "score": ("REAL NOT NULL", "0..1"),
+        "weights": ("TEXT", "JSON list: what each signal says by itself, 0..1, in the order of `evidence`"),
+        "hidden_by": ("TEXT", "what keeps it from being seen: display:none, off-screen …; NULL where it shows"),
     },
     "terms": {
         "form": ("TEXT NOT NULL", "a word as written, folded"),
@@ -161,6 +201,7 @@ _KEYS = {
     "article_authors": "PRIMARY KEY (article, position)",
     "article_tags": "PRIMARY KEY (article, tag)",
     "images": "PRIMARY KEY (article, position)",
+    "comment_sightings": "PRIMARY KEY (warc, offset, position)",
     "terms": "PRIMARY KEY (form, term)",
 }
 
@@ -168,16 +209,51 @@ _INDEXES = (
     "CREATE INDEX captures_urlkey ON captures (urlkey, captured_at)",
     "CREATE INDEX captures_payload ON captures (payload_digest)",
     "CREATE INDEX captures_version ON captures (version)",
+    "CREATE INDEX captures_lacks ON captures (site, captured_at) WHERE lacks IS NOT NULL",
     "CREATE INDEX versions_article ON versions (article, seen_from)",
     "CREATE INDEX versions_first_page ON versions (first_page) WHERE first_page IS NOT NULL",
     "CREATE INDEX versions_canonical ON versions (canonical) WHERE canonical IS NOT NULL",
     "CREATE INDEX articles_published ON articles (published_at)",
     "CREATE INDEX articles_section ON articles (section)",
+    "CREATE INDEX terms_term ON terms (term)",
+    "CREATE INDEX articles_site ON articles (site)",
+    "CREATE INDEX articles_language ON articles (language)",
     "CREATE INDEX spam_capture ON spam (warc, offset)",
     "CREATE INDEX spam_captured ON spam (captured_at)",
+    "CREATE INDEX comments_article ON comments (article, posted_at)",
+    "CREATE INDEX comment_sightings_comment ON comment_sightings (comment)",
     "CREATE INDEX article_tags_tag ON article_tags (tag)",
     "CREATE INDEX article_authors_author ON article_authors (author)",
 )
+
+# What needs other captures, as views: rows in, rows out, whatever the order they came in.
+_VIEWS = {
+    # Every capture that shows a page, and how many pieces of injected content were found in it.
+    "spam_states": """
+SELECT c.warc, c."offset", c.urlkey, c.url, c.site, c.captured_at, c.kind, c.version, r.user_agent,
+    (SELECT count(*) FROM spam s WHERE s.warc = c.warc AND s."offset" = c."offset") AS findings
+FROM captures c LEFT JOIN warcs w ON w.filename = c.warc LEFT JOIN crawls r ON r.name = w.crawl
+WHERE c.kind IN ('article', 'continuation', 'home', 'listing', 'static', 'attachment', 'replaced')""",
+    # Where of two captures of one URL, one after the other, one shows injected content and the other does not.
+    # `cloaked` says what speaks for a site that shows it to some only, the article's wording being the same:
+    # another user agent was sent within a day, or what came (or went) is gone (or back) within a week.
+    "spam_changes": """
+SELECT warc, "offset", urlkey, url, site, captured_at, before_warc, before_offset, before_at,
+    CASE WHEN findings > 0 THEN 'appeared' ELSE 'gone' END AS change, version IS before_version AS same_wording,
+    CASE WHEN version <> before_version THEN NULL
+         WHEN user_agent <> before_agent AND julianday(captured_at) - julianday(before_at) <= 1
+             THEN 'another user agent'
+         WHEN second_version IS version AND (second_findings > 0) = (findings > 0)
+             AND julianday(captured_at) - julianday(second_at) <= 7 THEN 'comes and goes'
+    END AS cloaked
+FROM (SELECT *, lag(warc) OVER w AS before_warc, lag("offset") OVER w AS before_offset,
+        lag(captured_at) OVER w AS before_at, lag(findings) OVER w AS before_findings,
+        lag(version) OVER w AS before_version, lag(user_agent) OVER w AS before_agent,
+        lag(captured_at, 2) OVER w AS second_at, lag(findings, 2) OVER w AS second_findings,
+        lag(version, 2) OVER w AS second_version
+    FROM spam_states WINDOW w AS (PARTITION BY urlkey ORDER BY captured_at, warc, "offset"))
+WHERE (findings > 0) <> (before_findings > 0)""",
+}
 
 migrations = Migrations("muragat")
 
@@ -185,15 +261,19 @@ migrations = Migrations("muragat")
 @migrations()
 def m001_first(db: Database) -> None:
     """The tables of 0.1."""
-    for table, columns in TABLES.items():
-        lines = [f'"{name}" {kind}' for name, (kind, _) in columns.items()]
-        if table in _KEYS:
-            lines.append(_KEYS[table])
-        db.execute(f'CREATE TABLE "{table}" ({", ".join(lines)})' + (" WITHOUT ROWID" if table == "terms" else ""))
+    for table in TABLES:
+        _create(db, table)
     for statement in _INDEXES:
         db.execute(statement)
     # Already normalised words under the plain tokenizer, so that any sqlite3 client can open the file (design: search).
     db.execute("CREATE VIRTUAL TABLE search USING fts5(title, body, names, tokenize = 'unicode61')")
+
+
+def _create(db: Database, table: str) -> None:
+    lines = [f'"{name}" {kind}' for name, (kind, _) in TABLES[table].items()]
+    if table in _KEYS:
+        lines.append(_KEYS[table])
+    db.execute(f'CREATE TABLE "{table}" ({", ".join(lines)})' + (" WITHOUT ROWID" if table == "terms" else ""))
 
 
 @migrations()
@@ -209,6 +289,24 @@ def m003_truncated(db: Database) -> None:
     """Which captures are cut short: they show no wording. Rebuild to fill it for files that were indexed before."""
     if "truncated" not in db.table("captures").columns_dict:
         db.execute("ALTER TABLE captures ADD COLUMN truncated TEXT")
+
+
+@migrations()
+def m004_extraction(db: Database) -> None:
+    """What reading a page says beside its wording. Rebuild to fill it for files that were indexed before."""
+    for table, columns in TABLES.items():
+        if not db.table(table).exists():
+            _create(db, table)
+        known = db.table(table).columns_dict
+        for column, (kind, _) in columns.items():
+            if column not in known:
+                db.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
+    for statement in _INDEXES:
+        db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"))
+    # Wordings that are no longer shown, by the id of their row in `versions`: for `muragat search --all-versions`.
+    db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS search_older USING fts5(title, body, names, tokenize = 'unicode61')")
+    for view, select in _VIEWS.items():
+        db.execute(f"CREATE VIEW IF NOT EXISTS {view} AS {select}")
 
 
 def connect(path: Path) -> Database:

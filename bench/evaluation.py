@@ -8,6 +8,7 @@ them, and what is loaded once (dateparser's locales) before the clock starts; de
 Trafilatura runs without comments, as ours does; its row "text only" asks for no title, author and date.
 
     python bench/evaluation.py [--every N] [--jobs N] [--worst N] [--only muragat,trafilatura] [--lab DIRECTORY]
+                               [--confidence]
 
 The set marks neither spam nor comments; what leaks of them is told with --lab, a folder that ../shared/lab's freeze.sh
 made. Its themes haber and eski are read with the shipped profile, the others without. On the whole set the figures are
@@ -51,7 +52,7 @@ from scoring import is_gold_article, leaked  # noqa: E402
 
 from archive.config import SHIPPED_SITES, Site, read_site  # noqa: E402
 from archive.extract.page import decode  # noqa: E402
-from archive.model import PageKind, Payload, Precision  # noqa: E402
+from archive.model import Article, PageKind, Payload, Precision  # noqa: E402
 
 # As a module: the decision in it is replaced for the run, and what it imports is nobody else's to name.
 ours: Any = import_module("archive.extract.article")
@@ -109,6 +110,9 @@ def main() -> int:
         print(f"no figures: {NEWS} is not here", file=sys.stderr)
         return 0
     pages = read_news(NEWS)[:: options.every]
+    if options.confidence:
+        print_confidence(pages)
+        return 0
     lab = read_lab(options.lab)[:: options.every] if options.lab else []
     contestants, missing = installed(options.only.split(",") if options.only else None)
     scores = score_all([*pages, *lab], list(contestants), jobs=options.jobs)
@@ -134,6 +138,7 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--only", default="", metavar="NAMES", help="these contestants, by comma")
     parser.add_argument("--lab", type=Path, metavar="DIRECTORY", help="pages that the lab's freeze.sh saved")
+    parser.add_argument("--confidence", action="store_true", help="only how often ours is right, by its confidence")
     return parser.parse_args()
 
 
@@ -465,6 +470,32 @@ def print_worst(pages: Sequence[Page], scores: Mapping[str, Mapping[str, Score]]
             print(f"  {three_figures(mean)}  {theirs:.3f}  {page_id}")
 
 
+BUCKETS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95)  # of confidence; each reaches to the next
+RIGHT_F1 = 0.9  # a body is right from here on
+CONFIDENT = {"title": "title", "authors": "authors", "published_at": "day", "body": "f1"}  # field → its figure
+
+
+def print_confidence(pages: Sequence[Page]) -> None:
+    """For each field with gold and each span of confidence: values, what share was right, and what was expected."""
+    told: dict[tuple[str, float], list[tuple[float, float]]] = {}
+    with prepared(), without_decision():
+        for page in pages:
+            payload = Payload(
+                body=gzip.decompress(page.file.read_bytes()), content_type="text/html", content_encoding=""
+            )
+            article = ours.extract(payload, capture(page.url, CAPTURED_AT), page.site).article
+            score = score_reading(reading_of(article, page), page) if article else {}
+            for name, figure in CONFIDENT.items():
+                if article and figure in score and (certain := article.confidence.get(name)) is not None:
+                    is_right = score[figure] >= (RIGHT_F1 if figure == "f1" else 1.0)
+                    span = max(least for least in BUCKETS if least <= certain)
+                    told.setdefault((name, span), []).append((float(is_right), certain))
+    print("field         confidence  pages   right  mean confidence")
+    for (name, span), values in sorted(told.items()):
+        right, expected = (fmean(value[place] for value in values) for place in (0, 1))
+        print(f"{name:<13} {span:>7.2f} up {len(values):>6} {right:>7.3f} {expected:>16.3f}")
+
+
 def below_floors(pages: Sequence[Page], scores: Mapping[str, Mapping[str, Score]]) -> list[str]:
     """What is worse than the floors allow, in words."""
     floors = tomllib.loads((ROOT / "tests" / "floors.toml").read_text("utf-8"))["eval"]
@@ -499,8 +530,11 @@ def ours_contestant() -> Contestant:
 def read_ours(page: Page, body: bytes, text: str) -> Reading:
     payload = Payload(body=body, content_type="text/html", content_encoding="")
     article = ours.extract(payload, capture(page.url, CAPTURED_AT), page.site).article
-    if article is None:
-        return Reading()
+    return reading_of(article, page) if article else Reading()
+
+
+def reading_of(article: Article, page: Page) -> Reading:
+    """An article of ours as what is compared."""
     at: datetime | date | None = article.published_at
     if article.published_at and article.published_precision is Precision.DAY:
         at = article.published_at.astimezone(page.site.zone if page.site else UTC).date()

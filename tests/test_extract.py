@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ from archive.extract import EXTRACTOR_VERSION, extract, rules_digest
 from archive.extract.layout import select
 from archive.extract.metadata import parse_moment, without_site_name
 from archive.extract.page import decode
-from archive.model import Extracted, PageKind, Payload
+from archive.model import Article, Extracted, PageKind, Payload
 
 PAGES = Path(__file__).parent / "pages"
 FLOORS = tomllib.loads((Path(__file__).parent / "floors.toml").read_text("utf-8"))
 SHIPPED = read_site(SHIPPED_SITES / "kazakistan_kz.toml")
+EVIDENCED = ("title", "lead", "authors", "section", "tags", "published_at", "modified_at", "language", "canonical")
+EVIDENCED += ("images", "access", "comments", "comment_count")
 CAPTURED_AT = datetime(2024, 3, 22, 10, tzinfo=UTC)
+ARTICLE = b"<html><body><h1>Bir haber</h1><p>20 Mart 2024</p><p>" + b"Bu da uzun bir haber olsun. " * 20 + b"</p>"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in PAGES.iterdir() if path.is_dir()))
@@ -40,6 +43,7 @@ def test_pages_say_what_their_facts_say(name: str) -> None:
     read = extract(payload(body, "text/html"), capture(facts["url"], facts["captured_at"]), site_for(facts))
 
     assert (read.kind, read.reason) == (PageKind(facts["kind"]), read.reason)
+    assert facts.get("reason", "") in read.reason
     assert (read.article is not None) == ("article" in facts)
     check_article(read, facts.get("article", {}))
     check_findings(read, facts)
@@ -166,11 +170,26 @@ def test_a_selector_we_do_not_understand_says_so() -> None:
         b"<html><body><h1>t</h1><p>" + b"<a href=http://x.example>a</a> " * 20_000,
         b"<html><body><h1>t</h1><p>" + b"word<br>" * 30_000,
         b"<html><body>x" + b"</html>" * 100_000,
+        ARTICLE + b"<li class=comment><b class=fn>Ali</b><time>dun foo 12</time><p>iyi haber</p></li>" * 12_000,
+        ARTICLE + b"<ol><li class=comment><b class=fn>Ali</b><p>iyi</p>" * 20_000,
+        ARTICLE + b"<div class=comments>" * 90 + b"<span class=yorum>1 yorum (((</span>" * 50_000,
         b"<html><body><h1>x</h1></body></html>" + b"<script>" * 50_000,
         b"<" * 500_000,
         b'<script type="application/ld+json">' + b"[" * 100_000 + b"</script><h1>x</h1>",
     ],
-    ids=["open-divs", "open-inline", "links", "breaks", "ends", "scripts", "angles", "json"],
+    ids=[
+        "open-divs",
+        "open-inline",
+        "links",
+        "breaks",
+        "ends",
+        "comments",
+        "answers",
+        "counters",
+        "scripts",
+        "angles",
+        "json",
+    ],
 )
 def test_a_page_made_to_hurt_is_read_in_seconds(body: bytes) -> None:
     import time
@@ -226,6 +245,26 @@ def test_real_news_is_read_no_worse_than_the_floor(shared: Path) -> None:
     assert {group: mean for group, mean in means.items() if mean < floors.get(group, 0.0)} == {}
 
 
+@pytest.mark.shared
+def test_what_is_surer_is_right_more_often(shared: Path) -> None:
+    """Bodies and titles of every fifth page: right by the confidence they have."""
+    surer: dict[tuple[str, bool], list[bool]] = {}
+    for entry in map(json.loads, (shared / "data" / "news" / "gold.jsonl").read_text("utf-8").splitlines()[::5]):
+        body = gzip.decompress((shared / "data" / "news" / entry["file"]).read_bytes())
+        read = extract(payload(body, "text/html"), capture(entry["url"], datetime(2026, 11, 1, tzinfo=UTC)), None)
+        if (article := read.article) is None:
+            continue
+        check_evidence(article)
+        right = {"body": token_f1(article.text, entry["body"]) >= 0.9}
+        if entry["title"]:
+            right["title"] = article.title == " ".join(entry["title"].split())
+        for name, is_right in right.items():
+            surer.setdefault((name, article.confidence.get(name, 0.0) >= 0.8), []).append(is_right)
+    share = {key: sum(values) / len(values) for key, values in surer.items()}
+    assert share["body", True] > 0.8 > share["body", False]
+    assert share["title", True] > 0.8 > share["title", False]
+
+
 def check_article(read: Extracted, facts: dict[str, Any]) -> None:
     if read.article is None:
         return
@@ -235,13 +274,34 @@ def check_article(read: Extracted, facts: dict[str, Any]) -> None:
     got |= {"images": [image.url for image in article.images]}
     for name in ("authors", "tags"):
         got[name] = list(getattr(article, name))
-    listed = {name: value for name, value in facts.items() if name not in ("has", "has_not", "sources")}
+    got |= {"credits": [image.credit or "" for image in article.images]}
+    got |= {"sizes": [f"{image.width}x{image.height}" for image in article.images]}
+    got |= {"languages": [block.language or "" for block in article.blocks]}
+    said = [asdict(comment) for comment in article.comments]
+    wanted = facts.get("comments", ())
+    # Each comment's facts, and as many comments.
+    got["comments"] = [{name: one[name] for name in want} for one, want in zip(said, wanted, strict=False)]
+    assert "comments" not in facts or len(said) == len(wanted), said
+    apart = ("has", "has_not", "sources", "unknown")
+    listed = {name: value for name, value in facts.items() if name not in apart}
     assert {name: got[name] for name in listed} == listed
     shown = f"{article.title}\n{article.lead}\n{article.text}"
     assert [text for text in facts.get("has", ()) if text not in shown] == []
     assert [text for text in facts.get("has_not", ()) if text in shown] == []
     sources = facts.get("sources", {})
     assert {name: article.sources.get(name) for name in sources} == sources
+    unknown = facts.get("unknown", {}).get("names", ())
+    assert {name: getattr(article, name) for name in unknown} == dict.fromkeys(unknown)
+    assert not set(unknown) & (set(article.sources) | set(article.confidence))
+    check_evidence(article)
+
+
+def check_evidence(article: Article) -> None:
+    """Every field with a value has its source and a confidence, and no other has."""
+    fields = {name: getattr(article, name) for name in EVIDENCED} | {"body": article.blocks}
+    filled = {name for name, value in fields.items() if value not in (None, (), "")}
+    assert set(article.sources) == set(article.confidence) == filled
+    assert all(0 < certain <= 1 for certain in article.confidence.values())
 
 
 def check_findings(read: Extracted, facts: dict[str, Any]) -> None:

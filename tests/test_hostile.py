@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import IO
@@ -29,7 +29,7 @@ import pytest
 from archives import capture
 from test_extract import PAGES, SHIPPED
 
-from archive.config import CrawlRules, Layout, ReadRules, Site
+from archive.config import CrawlRules, Layout, Learned, ReadRules, Site
 from archive.extract import extract
 from archive.model import Extracted, Payload
 from crawler.demo.edition import Edition
@@ -65,6 +65,14 @@ LAID_OUT = Site(
             body="div div",
             drop=("div div div", "nav"),
         ),
+    ),
+    learned=Learned(
+        version=1,
+        on=date(2024, 3, 1),
+        pages=100,
+        places=tuple(f"div.a{n} .b{n} > p" for n in range(60)),
+        lists=("section div div div div p", *(f"ul.a{n} li" for n in range(59))),
+        lines=tuple(f"Satır {n}" for n in range(300)),
     ),
 )
 PROSE = "Almatı’da yeni köprü bugün törenle açıldı, trafik akşam saatlerinde rahatladı. "
@@ -112,6 +120,7 @@ LETTERS_OF_OUR_PATTERNS = {
     "quotes": '"',
     "hyphens": "-",
     "letters": "a",
+    "capitals": "A",
     "words": "a ",
     "bars": "|",
     "dashes": " – ",
@@ -149,6 +158,12 @@ PLACES: dict[str, Callable[[str], Trap]] = {
     "paragraphs": lambda text: page("".join(f"<p>{text[at : at + 4_000]}" for at in range(0, len(text), 4_000))),
     "lines": lambda text: page("".join(f"<p>{text[at : at + 120]}" for at in range(0, min(len(text), 600_000), 120))),
     "links": lambda text: page("".join(f"<a href='http://{n}.example'>{text[:50]}</a>" for n in range(4_000))),
+    "captions": lambda text: page(
+        "".join(f"<figure><img src=/{n}.jpg><figcaption>({text[:4_900]}!</figcaption></figure>" for n in range(90))
+    ),
+    "comments": lambda text: page(
+        f"<div class=comment><b class='x-{text[:900]}'>{text[:80]}</b><p>{text[:900]}</p></div>" * 900
+    ),
     "head": lambda text: page(
         head=f"<meta property='og:title' content='{text}'><meta name=description content='{text}'>"
         f"<meta name=author content='{text}'><meta property='article:published_time' content='{text}'>"
@@ -194,6 +209,11 @@ TRAPS: dict[str, Callable[[], Trap]] = {
     "100,000 links": lambda: page("<a href=http://bahis.example/>güncel giriş</a> " * 100_000),
     "20,000 injected paragraphs": lambda: page(
         "".join(f"<p><a href=http://b{n}.example/>casino güncel giriş {n}</a></p>" for n in range(20_000))
+    ),
+    "12,000 comments": lambda: page(
+        "".join(
+            f"<div id=comment-{n}><b class=fn>Ali</b><i>{n} x 2024 y</i><p>söz {n}</p></div>" for n in range(12_000)
+        )
     ),
     "100,000 images": lambda: page("<figure><img src=a.jpg><figcaption>söz</figcaption></figure>" * 60_000),
     "one caption of 1 MB for 10,000 images": lambda: page(

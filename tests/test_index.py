@@ -19,7 +19,11 @@ import pytest
 from archives import dump, exchange, make_archive, page, write_warc
 
 from archive.config import ArchiveDir
+from archive.errors import MuragatError
 from archive.index import index_archive, rebuild
+from archive.model import Exchange
+from archive.query import article
+from archive.schema import connect_readonly
 from archive.warc import Original
 
 LONG = "Kazakistan ile Türkiye arasındaki ticaret hacmi geçen yıl yüzde on iki arttı ve altı milyar dolara ulaştı."
@@ -330,3 +334,109 @@ def test_a_page_that_sends_us_to_the_front_page_is_gone(tmp_path: Path, location
     index_archive(directory)
 
     assert rows(directory, "SELECT gone_at FROM articles") == [("2024-02-01T10:00:00.000000Z" if gone else None,)]
+
+
+# ---------------------------------------------------------------- what readers wrote
+
+
+def below(*comments: tuple[str, str, str]) -> str:
+    """A comment area with these names, printed dates and texts."""
+    rows = "".join(
+        f'<li class="comment"><b class="fn">{name}</b> <time>{date}</time><p class="comment-content">{text}</p></li>'
+        for name, date, text in comments
+    )
+    return f'<section id="comments"><h2>{len(comments)} yorum</h2><ol class="comment-list">{rows}</ol></section>'
+
+
+GOOD, BAD = ("Ayla", "3 gün önce", "Güzel haber."), ("Murat", "02 Ocak 2024, 09:00", "Rakamlar yanlış.")
+AGAIN = ("Ayla", "1 ay önce", "Güzel haber.")  # the same one, a month later
+
+
+def commented() -> dict[str, Exchange]:
+    """One page in three crawls: a comment, the same and another one, that other one alone; then a 304."""
+    at = [f"2024-0{month}-05T10:00:00Z" for month in (1, 2, 3, 4)]
+    return {
+        "a": exchange("/kar/", page("Kar yağdı", LONG, MORE, extra=below(GOOD)), at=at[0]),
+        "b": exchange("/kar/", page("Kar yağdı", LONG, MORE, extra=below(AGAIN, BAD)), at=at[1]),
+        "c": exchange("/kar/", page("Kar yağdı", LONG, MORE, extra=below(BAD)), at=at[2]),
+        "d": exchange("/kar/", b"", at=at[3], status="304 Not Modified"),
+    }
+
+
+def test_a_comment_is_no_new_wording_and_is_kept_with_when_it_was_seen(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    for name, one in commented().items():
+        write_warc(directory, name, [one])
+    index_archive(directory)
+
+    assert rows(directory, "SELECT versions, comment_count FROM articles") == [(1, 1)]
+    kept = rows(
+        directory,
+        "SELECT author, text, substr(posted_at, 1, 10), posted_as, substr(first_seen_at, 1, 7),"
+        " substr(last_seen_at, 1, 7), captures FROM comments ORDER BY author",
+    )
+    assert kept == [
+        # Counted from the first capture that shows it, which is the closest to the day.
+        ("Ayla", "Güzel haber.", "2024-01-02", "3 gün önce", "2024-01", "2024-02", 2),
+        ("Murat", "Rakamlar yanlış.", "2024-01-02", "02 Ocak 2024, 09:00", "2024-02", "2024-04", 3),
+    ]
+    counts = rows(directory, "SELECT comment_count FROM captures ORDER BY captured_at")
+    assert counts == [(1,), (2,), (1,), (1,)]
+    # As that capture showed them, dates and all.
+    shown = article(connect_readonly(directory.db), "http://haber.example/kar/", at=datetime(2024, 2, 5, tzinfo=UTC))
+    assert [(one["author"], one["posted_as"]) for one in shown.comments] == [
+        ("Ayla", "1 ay önce"),
+        ("Murat", "02 Ocak 2024, 09:00"),
+    ]
+    assert shown.comment_count == 2
+
+
+def test_comments_are_the_same_rows_in_every_order_and_after_a_rebuild(tmp_path: Path) -> None:
+    written = make_archive(tmp_path / "written")
+    for name, one in commented().items():
+        write_warc(written, name, [one])
+    index_archive(written)
+    expected = dump(written.db)
+
+    for number, order in enumerate(("dcba", "bdac", "cadb")):
+        directory = make_archive(tmp_path / str(number))
+        for name in order:
+            shutil.copy(written.warcs / f"{name}.warc.gz", directory.warcs)
+            index_archive(directory)
+        shutil.copy(written.manifest, directory.manifest)
+        index_archive(directory)
+
+        assert dump(directory.db) == expected, order
+        rebuild(directory)
+        assert dump(directory.db) == expected, order
+
+
+def test_an_archive_of_the_schema_before_opens_and_a_rebuild_fills_it(tmp_path: Path, told: ArchiveDir) -> None:
+    directory = make_archive(tmp_path / "a")
+    shutil.copytree(told.warcs, directory.warcs, dirs_exist_ok=True)
+    shutil.copy(told.manifest, directory.manifest)
+    index_archive(directory)
+    whole = dump(directory.db)
+    make_older(directory.db)
+    with pytest.raises(MuragatError, match="older muragat; `muragat index`"):
+        connect_readonly(directory.db)
+
+    index_archive(directory)
+
+    assert rows(directory, "SELECT DISTINCT confidence FROM versions") == [("{}",)]
+    assert rows(directory, "SELECT count(*) FROM comments") == [(0,)]
+    rebuild(directory)
+    assert dump(directory.db) == whole
+
+
+def make_older(database: Path) -> None:
+    """Take out of an archive.db what schema 4 has brought."""
+    connection = sqlite3.connect(database)
+    for table in ("comments", "comment_sightings"):
+        connection.execute(f"DROP TABLE {table}")
+    for table, column in (("versions", "confidence"), ("versions", "access"), ("captures", "comment_count")):
+        connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    connection.execute("DELETE FROM _sqlite_migrations WHERE name LIKE 'm004%'")
+    connection.execute("PRAGMA user_version = 3")
+    connection.commit()
+    connection.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.language import fold, language_of, lower, search_pairs, search_terms
+from archive.language import find_words, fold, language_of, lower, search_pairs, search_terms, written_words
 
 SHARED_SENTENCES = Path(__file__).parents[2] / "shared" / "data" / "search"
 
@@ -126,6 +126,17 @@ SAME = [
     ("заявление", "заявления", "ЗАЯВЛЕНИЯМИ"),
     ("Токаев", "Токаева"),
     ("COVID", "covid", "Covid'e"),
+    # one word that the dictionary gives several lemmas
+    ("güzellik", "güzelliği", "güzelliğinden", "GUZELLIGINDEN"),
+    ("tüketici", "tüketicilere", "tuketiciler"),
+    ("gerçekleşmek", "gerçekleşti", "GERCEKLESMEK"),
+    ("ayırıyor", "ayıracağım", "ayırmak"),
+    ("okşamak", "okşar", "okşuyor"),
+    ("okumak", "oku", "okuyor"),
+    ("Evenler", "Evenlerin", "evenlerden"),
+    ("secim", "seçim", "SEÇİM"),  # and not "seci" of mine
+    ("Qazaqstan", "QAZAQSTANDA", "Qazaqstannyñ", "Қазақстан"),
+    ("jañalyqtar", "жаңалықтар"),
 ]
 
 
@@ -145,6 +156,10 @@ def test_forms_of_one_word_have_one_term(forms: tuple[str, ...]) -> None:
         ("kadın", "kadı"),
         ("шық", "шик"),
         ("қазан", "казан"),
+        ("oku", "ok"),
+        ("alan", "almak"),
+        ("yazar", "yazmak"),
+        ("ekmek", "ek"),
     ],
 )
 def test_other_words_have_other_terms(one: str, other: str) -> None:
@@ -193,6 +208,16 @@ def test_every_term_is_one_token_for_sqlite() -> None:
     assert search_terms(text) and all(term.isalnum() and term == term.lower() for term in search_terms(text))
 
 
+@pytest.mark.parametrize(
+    "text", ["Astana’da İSTANBUL", "'Astana' ve astana-", "æ Astana", "i̇ş A\u200bstana", "naASTANA aastana"]
+)
+def test_words_are_found_by_their_first_letters_as_among_all(text: str) -> None:
+    forms = frozenset({"astana", "istanbul", "is"})
+
+    assert find_words(text, forms) == [word for word in written_words(text) if word[2] in forms]
+    assert find_words(text, frozenset(), ("ast",)) == [word for word in written_words(text) if word[2][:3] == "ast"]
+
+
 def test_long_words_take_no_long_time() -> None:
     """2 ** 10 spellings are tried at most, and 64 letters read, whatever a page writes."""
     letters = {"cgiosu", "x", "қа", "лар", "я", "字", "a'"}
@@ -209,7 +234,7 @@ def test_no_dictionary_is_loaded_on_import() -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("language", "recall", "precision"), [("tr", 0.93, 0.88), ("kk", 0.92, 0.91)])
+@pytest.mark.parametrize(("language", "recall", "precision"), [("tr", 0.945, 0.89), ("kk", 0.92, 0.91)])
 def test_words_find_the_sentences_that_hold_their_lemma(language: str, recall: float, precision: float) -> None:
     """Floors a little below the table that bench/search_quality.py prints."""
     if not SHARED_SENTENCES.exists():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
@@ -17,13 +18,19 @@ from lxml.html import HtmlElement
 
 from archive.config import Layout, Site
 from archive.dates import parse_date
-from archive.extract.body import Body, find_body, is_prose
+from archive.extract.access import read_access
+from archive.extract.body import Body, find_body
 from archive.extract.byline import Byline, read_below, read_byline
+from archive.extract.comments import Comments, read_comments
+from archive.extract.confidence import of_authors, of_body, of_date, of_modified, of_others, of_title
+from archive.extract.expected import lacking
 from archive.extract.images import read_images
 from archive.extract.kinds import Evidence, decide, page_number
-from archive.extract.layout import select, text_of
-from archive.extract.metadata import Head, bare, clean_names, read_head
+from archive.extract.layout import select, text_of, unmatched
+from archive.extract.learned import without_learned
+from archive.extract.metadata import Head, Moment, bare, clean_names, is_somebody, read_head
 from archive.extract.page import Page, read_page
+from archive.extract.prose import is_prose
 from archive.extract.runs import Run, blank_element, lines_of, read_runs
 from archive.extract.spam import find_spam
 from archive.extract.title import Title, find_title
@@ -40,13 +47,17 @@ from archive.model import (
     Precision,
 )
 
-EXTRACTOR_VERSION = "1"
+EXTRACTOR_VERSION = "2"
 # A page behind a paywall shows a paragraph or two and carries the rest as JSON-LD articleBody.
 WHOLE_TEXT_CHARS = 600
 SUBHEAD_CHARS = 80
+LANGUAGE_CHARS = 2_000  # of a text tell its language
+SPOKEN_CHARS, SPOKEN_LATIN_CHARS = 8, 100  # fewer are a name or a letter; a heading among others of one script
+CYRILLIC, SPOKEN_LATIN = ("kk", "ru", "uk"), ("tr", "en", "de", "fr", "es")  # that are told apart by letters, by words
 BYLINE_CHARS = 80
 MAX_TAG_LINKS = 500
 MAX_LINES = 5_000  # of a text for machines; 10 times the most in our sample pages
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
 _MARKUP = re.compile(r"<[^<>]{1,500}>")
 LIBRARIES = ("trafilatura", "lxml", "dateparser", "simplemma", "tzdata")
 
@@ -60,7 +71,13 @@ def extract(payload: Payload, capture: Capture, site: Site | None) -> Extracted:
     page = read_page(payload, capture)
     if page is None:
         return Extracted(kind=PageKind.OTHER, reason="not HTML")
-    return _Reading(page, capture, site).extracted()
+    reading = _Reading(page, capture, site)
+    layout = reading.layout
+    missed = unmatched(page.tree, layout) if layout else ()  # before anything leaves the tree
+    read = reading.extracted()
+    return replace(
+        read, layout=layout.span if layout else None, unmatched=missed, lacks=lacking(read, capture.url, site)
+    )
 
 
 @cache
@@ -98,6 +115,15 @@ class _Reading:
         runs = read_runs(root)
         language = self.language(head, runs)
         spam = find_spam(page, root, runs, head=head, site=self.site, language=language)
+        comments = read_comments(
+            root,
+            runs,
+            head,
+            is_spam=spam.is_spam,
+            captured_at=capture.captured_at,
+            zone=self.zone,
+            language=language,
+        )
         dropped: set[HtmlElement] = set()
         for selector in self.layout.drop if self.layout else ():
             for element in select(page.tree, selector):
@@ -112,7 +138,8 @@ class _Reading:
             runs, title.run, captured_at=capture.captured_at, zone=self.zone, language=language, url=page.url
         )
         self.read_layout(byline, language)
-        body = find_body(root, runs, title=title.run, place=self.element("body"))
+        unlearned = without_learned(runs, self.site.learned if self.site else None, title.run)
+        body = find_body(root, unlearned, title=title.run, summary=head.description, place=self.element("body"))
         read_below(
             byline,
             runs,
@@ -123,10 +150,10 @@ class _Reading:
             language=language,
             url=page.url,
         )
-        body = Body(self.without_byline(body.runs, head, byline), body.region)
+        body = replace(body, runs=self.without_byline(body.runs, head, byline))
         images = read_images(head, body.region, title=title.run.node if title.run else None, url=page.url)
         if spam.replaced:
-            return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings)
+            return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings, hosts=spam.hosts)
         kind, reason = decide(
             Evidence(
                 url=page.url,
@@ -141,9 +168,9 @@ class _Reading:
             )
         )
         if kind not in (PageKind.ARTICLE, PageKind.CONTINUATION):
-            return Extracted(kind=kind, reason=reason, findings=spam.findings)
-        article = self.article(head, title, byline, body, images, language, spam.is_spam)
-        return Extracted(kind=kind, reason=reason, article=article, findings=spam.findings)
+            return Extracted(kind=kind, reason=reason, findings=spam.findings, hosts=spam.hosts)
+        article = self.article(head, title, byline, body, runs, images, language, comments, spam.is_spam)
+        return Extracted(kind=kind, reason=reason, article=article, findings=spam.findings, hosts=spam.hosts)
 
     def language(self, head: Head, runs: Sequence[Run]) -> str | None:
         """The language of the page's text; where that cannot be told, of its html lang."""
@@ -175,12 +202,12 @@ class _Reading:
     def within_article(self, runs: list[Run]) -> list[Run]:
         """The runs inside the layout's article element, where the profile names one and the page has it."""
         place = self.element("article")
-        inside = [run for run in runs if place is not None and place in (run.node, *run.node.iterancestors())]
+        inside = [run for run in runs if place is not None and place in run.path]
         return inside or runs
 
     def title(self, head: Head, runs: Sequence[Run], is_spam: Callable[[str], bool]) -> Title:
         place = self.element("title")
-        run = next((run for run in runs if place is not None and place in (run.node, *run.node.iterancestors())), None)
+        run = next((run for run in runs if place is not None and place in run.path), None)
         if run is not None and not is_spam(run.text):
             return Title(" ".join(run.text.split()), "layout", run)
         return find_title(head, runs, is_spam)
@@ -219,12 +246,17 @@ class _Reading:
         title: Title,
         byline: Byline,
         body: Body,
+        runs: Sequence[Run],
         images: tuple[Image, ...],
         language: str | None,
+        comments: Comments,
         is_spam: Callable[[str], bool],
     ) -> Article:
         sources = {"title": title.source}
-        blocks = whole_text(head.body, to_blocks(body.runs), is_spam)
+        shown = to_blocks(body.runs)
+        blocks = whole_text(head.body, shown, is_spam)
+        if blocks:
+            sources["body"] = "json-ld" if blocks is not shown else "text" if self.element("body") is None else "layout"
         published_at, precision, source = self.published(head, byline)
         if published_at:
             sources["published_at"] = source
@@ -232,19 +264,51 @@ class _Reading:
         if lead:
             sources["lead"] = head.description_source
         authors, section, tags = head.authors, head.section, head.tags or self.tags()
-        if authors:
-            sources["authors"] = head.authors_source
-        elif byline.authors:
+        names = head.site_names
+        if byline.authors and (not authors or is_somebody(byline.authors, names) > is_somebody(authors, names)):
             authors, sources["authors"] = byline.authors, "text"
+        elif authors:
+            sources["authors"] = head.authors_source
         if section:
             sources["section"] = head.section_source
         elif byline.section:
             section, sources["section"] = byline.section, "text"
         number, first_page = page_number(self.page.url)
         text = " ".join(block.text for block in blocks)
+        spoken = language_of(text[:LANGUAGE_CHARS], hint=language) or language
+        modified = self.modified(head, byline)
+        told = read_access(head, self.page.tree, runs, body, is_cut=blocks is not shown)
+        if spoken:
+            sources["language"] = "text" if language_of(text[:LANGUAGE_CHARS]) == spoken else "html"
+        if tags:
+            sources["tags"] = self.tags_source(head)
+        if images:
+            sources["images"] = images_source(head, images)
+        if head.canonical:
+            sources["canonical"] = (
+                "html" if self.page.tree.find(".//link[@rel='canonical']") is not None else "opengraph"
+            )
+        for name, of_field in (
+            ("modified_at", modified.source if modified else ""),
+            ("access", told.source),
+            ("comments", comments.source),
+            ("comment_count", comments.count_source),
+        ):
+            if of_field:
+                sources[name] = of_field
+        confidence = of_others(sources, head, byline, language=spoken, told=told, comments=comments, images=images)
+        confidence["title"] = of_title(title, head)
+        if blocks:
+            confidence["body"] = of_body(body, blocks, sources["body"], is_declared=head.is_article)
+        if authors:
+            confidence["authors"] = of_authors(sources["authors"], authors, byline)
+        if published_at:
+            confidence["published_at"] = of_date(published_at, source, head, byline, self.zone)
+        if modified:
+            confidence["modified_at"] = of_modified(modified, published_at, head, byline)
         return Article(
             title=title.text,
-            blocks=blocks,
+            blocks=in_languages(blocks, spoken),
             lead=lead,
             authors=tuple(authors),
             section=section,
@@ -252,21 +316,48 @@ class _Reading:
             published_at=published_at,
             published_precision=precision,
             published_as=byline.printed_as,
-            modified_at=head.modified.at if head.modified else None,
-            language=language_of(text, hint=language) or language,
+            modified_at=modified.at if modified else None,
+            language=spoken,
             canonical=head.canonical,
             images=images,
+            access=told.access,
+            comment_count=comments.count,
+            comments=comments.listed,
             page=number,
             first_page=first_page,
             sources=sources,
+            confidence=confidence,
         )
 
+    def tags_source(self, head: Head) -> str:
+        if not head.tags:
+            return "layout" if self.layout and self.layout.tags else "text"
+        return "json-ld" if head.main.get("keywords") else "opengraph" if head.metas.get("article:tag") else "meta"
+
+    def modified(self, head: Head, byline: Byline) -> Moment | None:
+        """When the article was changed, as the head says; the printed minute of that day where it has only the day."""
+        printed = byline.updated
+        if printed is None:
+            return head.modified
+        shown = Moment(printed.at.astimezone(UTC), printed.precision, "text")
+        if head.modified is None:
+            return shown
+        same_day = printed.at.date() == head.modified.at.astimezone(self.zone).date()
+        is_closer = head.modified.precision is Precision.DAY and printed.precision is Precision.MINUTE
+        return shown if same_day and is_closer else head.modified
+
     def published(self, head: Head, byline: Byline) -> tuple[datetime | None, Precision | None, str]:
-        """The date of publication; where the head has only the day, the printed minute of that day."""
-        printed = byline.printed
-        moment = head.published or byline.moment
+        """The date of publication; where the head has only the day, the minute of that day given or printed below."""
+        printed, moment, below = byline.printed, head.published or byline.moment, byline.moment
         if moment is None:
             return (printed.at.astimezone(UTC), printed.precision, byline.source) if printed else (None, None, "")
+        if (
+            moment.precision is Precision.DAY
+            and below
+            and below.precision is Precision.MINUTE
+            and moment.is_day_of(below)
+        ):
+            return below.at, below.precision, below.source
         same_day = printed and printed.at.date() == moment.at.astimezone(self.zone).date()
         if printed and same_day and moment.precision is Precision.DAY and printed.precision is Precision.MINUTE:
             return printed.at.astimezone(UTC), Precision.MINUTE, byline.source
@@ -292,6 +383,36 @@ class _Reading:
         )
         texts = [text_of(link) for link in found[:MAX_TAG_LINKS]]
         return list(dict.fromkeys(text for text in texts if 0 < len(text) <= 80))[:50]
+
+
+def images_source(head: Head, images: Sequence[Image]) -> str:
+    """Where the first picture comes from: the head, or the page as readers see it."""
+    if not head.images or images[0].url != head.images[0]:
+        return "text"
+    return "json-ld" if head.main.get("image") else "opengraph"
+
+
+def in_languages(blocks: Sequence[Block], language: str | None) -> tuple[Block, ...]:
+    """The blocks, each with its language where that is surely another than the article's."""
+    spoken = [_spoken_in(block.text, language) for block in blocks]
+    return tuple(
+        block if own is None or own == language else replace(block, language=own)
+        for block, own in zip(blocks, spoken, strict=True)
+    )
+
+
+def _spoken_in(text: str, language: str | None) -> str | None:
+    """The language of a piece of an article in `language`: by its script at once, by its words only if it is long.
+
+    By its words alone 30 of 2,203 blocks of real news, headings mostly, seemed to be in another language of the same
+    script, and hardly one was.
+    """
+    is_cyrillic = bool(_CYRILLIC.search(text))
+    if len(text) < SPOKEN_CHARS or (not is_cyrillic and len(text) < SPOKEN_LATIN_CHARS and language not in CYRILLIC):
+        return language
+    if not is_cyrillic and language not in (*CYRILLIC, *SPOKEN_LATIN):
+        return language
+    return language_of(text, hint=language)
 
 
 def to_blocks(runs: Sequence[Run]) -> tuple[Block, ...]:

@@ -10,16 +10,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
-from archive.dates import parse_date
-from archive.extract.body import COMMENT_NAMES, LINK_DENSE, is_prose
+from archive.dates import may_be_date, parse_date
 from archive.extract.furniture import is_comments_label
 from archive.extract.jsonld import path_of
 from archive.extract.metadata import Moment, clean_names, is_plausible, parse_moment
+from archive.extract.prose import LINK_DENSE, is_prose
+from archive.extract.prune import told_by
 from archive.extract.runs import Run, inner_text
 from archive.language import fold
 from archive.model import BlockKind, PrintedDate
@@ -27,17 +28,39 @@ from archive.model import BlockKind, PrintedDate
 RUNS_AFTER, RUNS_BEFORE, RUNS_BELOW = 14, 5, 24
 PROSE_RUNS_AFTER = 3  # a date line may stand under a standfirst, or below a short first paragraph
 MAX_LINE_CHARS = 120
+UPDATED_BEFORE = 8  # letters before the label: "Son ", "Last "
 MAX_PIECES = 12  # of one line; each may be asked of dateparser, which takes a millisecond
 
-_AUTHOR_PATH = re.compile(r"/(?:author|yazar(?:lar)?|avtor|authors|people|profile|muhabir)/", re.IGNORECASE)
+_AUTHOR_PATH = re.compile(
+    r"/(?:authors?|aut[eo]u?r(?:s|es|en|i)?|yazar(?:lar)?|kose-yazar[a-z]*|muhabir(?:ler)?|avtor[yi]?|people|profile"
+    r"|reporters?|journalists?|redakteure?|contributors?|columnists?|by)/",
+    re.IGNORECASE,
+)
 _SECTION_PATH = re.compile(r"/(?:kategori|category|rubrika?|rubric|section|konu|haberler)/[^/]+", re.IGNORECASE)
 _AUTHOR_LABEL = re.compile(
     r"(?:^|[|•·]\s*)(?:yazan|yazar|ekleyen|gönderen|haber|haberi yazan|muhabir|editör|by|автор|текст|авторы"
     r"|мақала авторы|von|par)\s*[:：]\s*([^|•·\n\d]{3,60}?)\s*(?=$|[|•·,\n\d])",
     re.IGNORECASE,
 )
-_UPDATED = re.compile(r"\b(?:guncelle|son degisiklik|обновлен|жанартыл|updated|modified)", re.IGNORECASE)
-_DIGIT_OR_AGO = re.compile(r"\d|\b(?:once|dun|bugun|ago|yesterday|today|назад|вчера|сегодня|бұрын|кеше|бүгін)\b")
+# After these, commas stand between names; after others, between a name and a town, desk or agency.
+_AUTHORS_LABEL = re.compile(
+    r"(?:^|[|•·]\s*)(?:yazanlar|yazarlar|haberi yazanlar|авторы|авторлары?|мақала авторлары)\s*[:：]\s*", re.IGNORECASE
+)
+_BY = re.compile(r"(?:[Bb]y|BY|[Vv]on|VON|[Pp]ar|PAR|[Pp]or|POR)\s+(?=\S)")
+_PARTICLES = frozenset(
+    ("al", "bin", "da", "de", "del", "della", "den", "der", "di", "dos", "du", "el", "la", "le", "van", "von")
+)
+_DASH = re.compile(r"\s+[-–—]\s+")  # the town comes behind it
+MAX_NAME_WORDS = 5
+# Of folded text, in which Kazakh keeps its letters; some write it without.
+_UPDATED = re.compile(
+    r"\b(?:guncelle|son (?:degisiklik|duzenle)|обновлен|изменен[оа]|отредактирован|жа[ңн]артыл|өзгертіл|түзетіл"
+    r"|updated|modified)"
+)
+_PUBLISHED = re.compile(
+    r"\b(?:yayın|yayin|eklen|ekleme|giri[şs]|oluşturul|published|posted|опубликован|добавлен|размещен|жариялан|қосыл)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -48,6 +71,7 @@ class Byline:
     moment: Moment | None = None  # of a <time datetime> near the title
     printed_as: str | None = None
     source: str = "text"  # where `printed` comes from
+    updated: PrintedDate | None = None  # of a line or part of one that says when the article was changed
     authors: list[str] = field(default_factory=list)
     section: str | None = None
     runs: list[Run] = field(default_factory=list)  # lines of their own, to be left out of the body
@@ -62,9 +86,10 @@ def read_byline(
         return byline
     place = runs.index(title)
     after, before = _after(runs, place), list(reversed(runs[max(0, place - RUNS_BEFORE) : place]))
-    if "\n" in title.text:  # old pages print title and date in one cell, a line each
+    if len(title.slots) > 1:  # old pages print title and date in one cell, a line each, or in one heading
         _read_date(byline, title, captured_at, zone, language)
     for run in after:
+        _read_updated(byline, run, captured_at, zone, language)
         _read_date(byline, run, captured_at, zone, language)
         _read_people(byline, run, url)
     if byline.printed is None and byline.moment is None:
@@ -114,12 +139,7 @@ def _names_other_page(run: Run) -> bool:
 
 
 def _is_comment(run: Run) -> bool:
-    elements = (run.node, *run.node.iterancestors())
-    return any(
-        COMMENT_NAMES.search(f"{e.get('class') or ''} {e.get('id') or ''}")
-        for e in elements
-        if e.tag not in ("body", "html")
-    )
+    return any(told_by(element)[1] for element in run.path if element.tag not in ("body", "html"))
 
 
 def _after(runs: Sequence[Run], place: int) -> list[Run]:
@@ -139,7 +159,7 @@ def _after(runs: Sequence[Run], place: int) -> list[Run]:
 
 def _shares_block(run: Run, title: Run, *, levels: int = 3) -> bool:
     """Whether a run above the title belongs to it: the page's header, with its clock, does not."""
-    if any(element.tag in ("nav", "aside", "form") for element in (run.node, *run.node.iterancestors())):
+    if any(element.tag in ("nav", "aside", "form") for element in run.path):
         return False
     above = list(title.node.iterancestors())[:levels]
     return any(ancestor in above and ancestor.tag not in ("body", "html") for ancestor in run.node.iterancestors())
@@ -158,7 +178,7 @@ def _read_date(
     if byline.printed is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
         return
     for text in _texts(run):
-        if len(text) > MAX_LINE_CHARS or not _DIGIT_OR_AGO.search(fold(text)) or (is_prose_line(text)):
+        if len(text) > MAX_LINE_CHARS or not may_be_date(text) or (is_prose_line(text)):
             continue
         found = parse_date(text, captured_at=captured_at, zone=zone, language=language)
         if found is None or not is_plausible(found.at, captured_at):
@@ -166,13 +186,30 @@ def _read_date(
         # Above the title, today's date alone is the clock in the page's header.
         if before and abs(captured_at - found.at) < timedelta(days=1) and not re.search(r"\d[:.]\d\d", text):
             continue
-        if _UPDATED.match(fold(text)):
+        if _UPDATED.match(fold(text)) and not _PUBLISHED.search(text):
             byline.runs.append(run)
             continue
         byline.printed, byline.printed_as = found, text
         if len(run.text) <= 2 * MAX_LINE_CHARS:
             byline.runs.append(run)
         return
+
+
+def _read_updated(byline: Byline, run: Run, captured_at: datetime, zone: ZoneInfo, language: str | None) -> None:
+    if byline.updated is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
+        return
+    for text in _texts(run):
+        label = _UPDATED.search(fold(text)) if len(text) <= MAX_LINE_CHARS and not is_prose_line(text) else None
+        if label is None:
+            continue
+        words = _PUBLISHED.split(text[label.start() :], maxsplit=1)[0].strip(" -–—|•·()[]")
+        found = parse_date(words, captured_at=captured_at, zone=zone, language=language)
+        if found and is_plausible(found.at, captured_at):
+            byline.updated = found
+            is_line = label.start() <= UPDATED_BEFORE and len(text) >= 0.8 * len(run.text)
+            if is_line and run not in byline.runs:
+                byline.runs.append(run)
+            return
 
 
 def is_prose_line(text: str) -> bool:
@@ -210,6 +247,7 @@ def _elements(run: Run) -> Iterator[HtmlElement]:
 def _read_people(byline: Byline, run: Run, url: str) -> None:
     if len(run.text) > 3 * MAX_LINE_CHARS or is_prose_line(run.text):
         return
+    linked: list[str] = []
     for element in _elements(run):
         if element.tag != "a":
             continue
@@ -217,12 +255,45 @@ def _read_people(byline: Byline, run: Run, url: str) -> None:
         rel = element.get("rel") or ""
         if not text or len(text) > 80:
             continue
-        if not byline.authors and ("author" in rel.split() or _AUTHOR_PATH.search(path)):
-            byline.authors = clean_names([text])
-            byline.runs.append(run)
+        if "author" in rel.split() or _AUTHOR_PATH.search(path):
+            linked.append(text)
         elif byline.section is None and ("category" in rel or _SECTION_PATH.search(path)):
             byline.section = text
             byline.runs.append(run)
-    if not byline.authors and (found := _AUTHOR_LABEL.search(run.text)):
-        byline.authors = clean_names([found[1]])
+    if byline.authors:
+        return
+    if names := clean_names(linked or _labelled(run.text) or _named_after_by(run.text)):
+        byline.authors = names
         byline.runs.append(run)
+
+
+def _labelled(line: str) -> list[str]:
+    """Who a line "Yazan: Name" or "Авторы: Name, Name" names."""
+    if several := _AUTHORS_LABEL.search(line):
+        names = re.split(r"\s*[|•·\n\d]", line[several.end() :], maxsplit=1)[0]
+        first, *others = re.split(r"\s*,\s*|\s+(?:ve|и|және)\s+", names.strip())
+        if _is_name(first):
+            return [first, *takewhile(_is_whole_name, others)]
+    one = _AUTHOR_LABEL.search(line)
+    return [_DASH.split(one[1])[0]] if one else []
+
+
+def _named_after_by(line: str) -> list[str]:
+    """Who a line "By Name and Name, City" names: of words with capitals, and of the parts after a comma whole names."""
+    label = _BY.match(line)
+    if label is None or len(line) > MAX_LINE_CHARS:
+        return []
+    first, *others = re.split(r"\s*[,\n|•·]\s*|\s+[-–—]\s+|\s+(?:and|und|et|y|e|&)\s+", line[label.end() :])
+    if not _is_name(first):
+        return []
+    return [first, *takewhile(_is_whole_name, others)]
+
+
+def _is_whole_name(part: str) -> bool:
+    return " " in part and _is_name(part)  # a single word behind a comma is a town
+
+
+def _is_name(part: str) -> bool:
+    words = part.split()
+    capitals = (word[0].isupper() or word.casefold() in _PARTICLES for word in words)
+    return 0 < len(words) <= MAX_NAME_WORDS and words[0][0].isupper() and all(capitals) and not re.search(r"\d", part)

@@ -13,8 +13,10 @@ from archive.language import fold
 
 # Longer lines are prose that happens to begin with such words.
 MAX_LINE_CHARS = 140
+NOTICE_LIMIT_CHARS = 3_000
 # Folding takes accents away, so what is longer now may be a line then; and nobody may fill the memory with long ones.
 FOLDED_LIMIT_CHARS = 5 * MAX_LINE_CHARS
+_ORNAMENTS = " \u200b:：»«›‹→←▶►▪■●◆•|-–—.!…·*#[]()"
 
 
 def is_furniture(line: str) -> bool:
@@ -24,10 +26,35 @@ def is_furniture(line: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _is_furniture(line: str) -> bool:
-    text = fold(line).strip(" \u200b:：»«›‹→←▶►•|-–—.!…·*#[]()")
+    text = fold(line).strip(_ORNAMENTS)
+    if _PIECE.search(text) and _is_of_labels(text):
+        return True
     if len(text) > MAX_LINE_CHARS:
+        return len(text) <= 3 * MAX_LINE_CHARS and bool(_POSTED.match(text))
+    if not text or _FURNITURE.fullmatch(text) or _INVITATION.search(text):
+        return True
+    text = _COUNTERS.sub("", text).strip(_ORNAMENTS) if _COUNTED.search(text) else text
+    return not text or bool(_ADDRESS.fullmatch(text) or _POSTED.match(text))
+
+
+def _is_of_labels(text: str) -> bool:
+    """Whether a line is fields set off from each other: who added it, how often it was read, where to print it."""
+    pieces = [piece.strip(_ORNAMENTS) for piece in _PIECE.split(text) if piece.strip(_ORNAMENTS)]
+    return len(pieces) > 1 and 2 * sum(bool(_LABEL.match(piece)) for piece in pieces) > len(pieces)
+
+
+def is_date_line(line: str) -> bool:
+    """Whether a line is nothing but a date, perhaps with its label and a counter."""
+    if len(line) > MAX_LINE_CHARS:
         return False
-    return not text or bool(_FURNITURE.fullmatch(text) or _INVITATION.search(text))
+    text = fold(line).strip(_ORNAMENTS)
+    text = _COUNTERS.sub("", text).strip(_ORNAMENTS) if _COUNTED.search(text) else text
+    return bool(_DATE_LINE.fullmatch(text))
+
+
+def is_notice(text: str) -> bool:
+    """Whether a paragraph reads like a publisher's notice on rights and reuse; a story on copyright may, too."""
+    return len(text) <= NOTICE_LIMIT_CHARS and len(set(_NOTICE.findall(fold(text)))) >= 2
 
 
 def is_related_label(line: str) -> bool:
@@ -37,7 +64,7 @@ def is_related_label(line: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _is_related_label(line: str) -> bool:
-    text = fold(line).strip(" :：»«›→▶►•|-–—.!…·*#[]")
+    text = fold(line).strip(_ORNAMENTS)
     return len(text) <= MAX_LINE_CHARS and bool(_RELATED.match(text))
 
 
@@ -48,7 +75,7 @@ def is_end_label(line: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _is_end_label(line: str) -> bool:
-    text = fold(line).strip(" :：»«›→▶►•|-–—.!…·*#[]")
+    text = fold(line).strip(_ORNAMENTS)
     return len(text) <= 80 and any(label.fullmatch(text) for label in (_RELATED, _COMMENTS, _SHARING))
 
 
@@ -59,7 +86,7 @@ def is_comments_label(line: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _is_comments_label(line: str) -> bool:
-    text = fold(line).strip(" :：»«›→▶►•|-–—.!…·*#[]")
+    text = fold(line).strip(_ORNAMENTS)
     return len(text) <= 80 and bool(_COMMENTS.fullmatch(text))
 
 
@@ -85,8 +112,50 @@ _FURNITURE = re.compile(
     r"|yukleniyor|skip to content|icerige atla"
     r"|sayfa(?:lar)?:?(?: \d+)*(?: / \d+)?|pages?:?(?: \d+)*|страниц[аы]:?(?: \d+)*|беттер?:?(?: \d+)*|\d{1,3}"
     r"|onceki(?: haber| yazi)?|sonraki(?: haber| yazi)?|next|previous"
+    r"|рубрик[аи]|раздел|kategori(?:ler)?|bolum|автор|yazar|источник|kaynak|©.{0,60}"
     r"|abone ol(?:un)?|subscribe|sign up|log ?in|giris yap|войти|подписаться|жазылу|kayit ol|uye ol"
 )
+_PIECE = re.compile(r"[|•·]|\n")
+_LABEL = re.compile(
+    r"(?:ekleyen|yazan|yazar|editor|haberi ekleyen|okunma|goruntulenme|kategori|bolum|etiket(?:ler)?|tarih|yayin tarihi"
+    r"|guncelleme|yorum(?:lar)?|yazdir|paylas|kaynak|автор|рубрика|раздел|категория|просмотр\w*|комментари\w*|теги|метки"
+    r"|источник|распечатать|поделиться|дата|опубликовано|санат|пікір\w*|қаралды|оқылды|author|posted|category|categories"
+    r"|views|reads|comments|tags|print|share|source|published|updated)\b"
+)
+# Counters in a row, as under many old articles.
+_COUNTERS = re.compile(
+    r"(?:\b(?:просмотр(?:ов|ы)|комментари(?:ев|и)|прочтен(?:ий|о)|оценка|рейтинг|views?|reads?|comments?|hits?"
+    r"|okunma(?: sayisi)?|goruntulenme|yorum(?:lar)?|оқылды|қаралды|пікірлер) ?[:(]? ?[\d.,  ]*\)?[ |,;/•·]*)+"
+    r"(?:версия для печати|распечатать|yazdir|print|поделиться)?$"
+)
+_COUNTED = re.compile(r"\d\)?(?: (?:версия для печати|распечатать|yazdir|print|поделиться))?$")
+# What blog themes print under each article.
+_POSTED = re.compile(
+    r"this (?:entry|post) was (?:posted|published) (?:on|in)|you can (?:follow|leave) (?:any|a) (?:responses?|comment)"
+    r"|(?:новость|запись|заметка) (?:была )?(?:оставлена|опубликована|размещена) .{0,40}(?:\d|в )"
+    r"|bu yazi .{4,40} tarihinde .{0,60}kategorisinde"
+)
+_MONTHS = (
+    r"ocak|subat|mart|nisan|mayis|haziran|temmuz|agustos|eylul|ekim|kasim|aralik|январ[ья]|феврал[ья]|марта?|апрел[ья]"
+    r"|ма[йя]|июн[ья]|июл[ья]|августа?|сентябр[ья]|октябр[ья]|ноябр[ья]|декабр[ья]|қантар|ақпан|наурыз|сәуір|мамыр"
+    r"|маусым|шілде|тамыз|қыркүйек|қазан|қараша|желтоқсан|january|february|march|april|may|june|july|august"
+    r"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|januar|februar|marz|mai|juni"
+    r"|juli|oktober|dezember"
+)
+_WEEKDAYS = (
+    r"pazartesi|sali|carsamba|persembe|cuma(?:rtesi)?|pazar|понедельник|вторник|среда|четверг|пятница|суббота"
+    r"|воскресенье|дүйсенбі|сейсенбі|сәрсенбі|бейсенбі|жұма|сенбі|жексенбі|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+)
+_DATE_LINE = re.compile(
+    r"(?=.*\d)(?:(?:yayin(?:lanma|lama)?(?: tarihi)?|guncelleme(?: tarihi)?|tarih|eklenme(?: tarihi)?|опубликовано"
+    r"|обновлено|добавлено|дата|жарияланды|published|updated|posted|last modified)[ :]*)*"
+    r"(?:(?:"
+    + _MONTHS
+    + "|"
+    + _WEEKDAYS
+    + r"|\d{1,4}|saat|г|года|жыл(?:ы|гы)?|utc|gmt|am|pm|[а-я]?в|at|on)\b[ ,.:/|–-]*){2,9}"
+)
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
 _INVITATION = re.compile(
     r"(?:telegram|whatsapp|twitter|instagram|facebook|youtube|google (?:news|haberler)|bulten"
     r"|e-?bulten)\S* (?:\S+ ){0,3}?(?:abone ol|takip ed|katil|uye ol)"
@@ -97,10 +166,17 @@ _INVITATION = re.compile(
     r"|melden sie sich .{0,40}newsletter|newsletter abonnieren"
     r"|e-?posta (?:hesabiniz|adresiniz) yayimlanmayacak|yorum yazin|yorum yapmak icin"
     r"|ваш e-?mail не будет опубликован|your e-?mail address will not be"
-    r"|all rights reserved|tum haklari saklidir|her hakki saklidir|все права защищены"
+    r"|администрация сайта не нес[её]т|all rights reserved|tum haklari saklidir|her hakki saklidir|все права защищены"
     r"|барлык кукыктары? коргалган|барлық құқықтар|alle rechte vorbehalten|tous droits reserves"
-    r"|(?:we|this site) uses? cookies|cerez(?:ler)? (?:kullan|polit)|нашли ошибку|заметили ошибку"
+    r"|(?:we|this site) uses? cookies|cerez(?:ler)? (?:kullan|polit)|нашли ошибку"
+    r"|замети(?:ли|те) (?:в тексте )?(?:ошибку|опечатку)"
     r"|ctrl ?\+ ?enter|javascript (?:is|to be) (?:disabled|enabled)"
+)
+_NOTICE = re.compile(
+    r"hak(?:ki|lari) sakli|hakki .{0,30}aittir|izinsiz|alinti|cogaltila|kopyalana|kaynak goster|rights reserved"
+    r"|copyright|©|reproduc|все права|авторск\w+ прав|перепечатк|гиперссылк|при (?:полном|частичном|использовании"
+    r"|цитировании)|не нес[её]т ответственност|редакци|барлык кукык|құқықтар\w* қоргал|сілтеме|көшір|vorbehalten"
+    r"|vervielfaltig|nachdruck"
 )
 _RELATED = re.compile(
     r"(?:ilgili|benzer|diger|son|one cikan|populer|en cok okunan|daha fazla|sizin icin secilen|son eklenen"
@@ -108,8 +184,9 @@ _RELATED = re.compile(
     r"|ilgili haber\b|bunlar da ilginizi cekebilir|(?:bu haberler |sunlar da )?ilginizi cekebilir"
     r"|bunu da oku(?:yun)?\b|ayrica oku(?:yun)?\b|haberin devami|en cok (?:okunan|yorumlanan)lar|sonraki haber"
     r"|onceki haber"
-    r"|(?:читайте|смотрите|см\.?) (?:также|ещ[ее]|по теме)|по теме\b|похожие (?:новости|статьи|материалы"
-    r"|записи)|другие (?:новости|материалы)(?: .{0,30})?|материалы по теме|новости по теме|последние новости"
+    r"|(?:читайте|смотрите|см\.?) (?:также|ещ[ее]|по теме)|по теме\b"
+    r"|последние (?:новости|публикации|статьи|материалы|комментарии)(?: .{0,20})?|похожие (?:новости|статьи|материалы"
+    r"|записи)|другие (?:новости|материалы)(?: .{0,30})?|материалы по теме|новости по теме|ссылки по теме"
     r"|самое читаемое|ещ[ее] по теме|популярн(?:ое|ые)(?: .{0,20})?|главные новости|новости партнеров"
     r"|оқи отырыңыз\b|тагы оқыңыз\b|ұқсас (?:жаңалықтар|мақалалар)|соңгы жаңалықтар|осы тақырып(?:та"
     r"|қа)\b.{0,20}|басқа жаңалықтар"

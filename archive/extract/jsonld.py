@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -48,10 +48,12 @@ def read_things(tree: HtmlElement) -> Iterator[dict[str, Any]]:
             queue.extend((child, depth + 1) for child in below if isinstance(child, dict | list))
 
 
-def types_of(thing: Mapping[str, Any]) -> set[str]:
+def types_of(thing: Mapping[str, Any]) -> Set[str]:
+    """The types of an object without their vocabulary, in the order they are written in."""
     found = thing.get("@type")
     names = found[:MAX_LISTED] if isinstance(found, list) else [found]
-    return {name.rsplit("/", 1)[-1] for name in names if isinstance(name, str) and 0 < len(name) <= MAX_TYPE_CHARS}
+    named = [name for name in names if isinstance(name, str) and 0 < len(name) <= MAX_TYPE_CHARS]
+    return dict.fromkeys(name.rsplit("/", 1)[-1] for name in named).keys()
 
 
 def main_thing(things: list[dict[str, Any]], url: str) -> dict[str, Any]:

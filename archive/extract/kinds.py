@@ -13,14 +13,17 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lxml.html import HtmlElement
 
-from archive.extract.body import LINK_DENSE, Body, is_prose
+from archive.extract.body import Body
 from archive.extract.jsonld import MAX_URL_CHARS
-from archive.extract.runs import Run
+from archive.extract.metadata import pieces_of
+from archive.extract.prose import LINK_DENSE, is_prose
+from archive.extract.runs import Run, inner_text
 from archive.language import fold
 from archive.model import BlockKind, PageKind
 
 # A text of this length with an article's address is one even where its date cannot be found.
 LONG_TEXT_CHARS, SHORT_TEXT_CHARS = 400, 100
+MISSING_CHARS = 200
 MAX_FORMS = 20  # that ask for a password
 LISTED_TITLES = 4  # fewer links to other pages than this make no list
 
@@ -43,6 +46,15 @@ _MISSING = re.compile(
     r"\b404\b|(?:sayfa|icerik|haber|yazi) bulunamadi|aradiginiz (?:sayfa|icerik|haber)|page (?:not found"
     r"|can ?not be found)|not found"
     r"|страница не (?:найдена|существует)|ничего не найдено|бет табылмады|seite nicht gefunden|nothing found|uzgunuz"
+)
+
+
+# All that such a title says; what stands below it are other articles, offered instead.
+_ONLY_MISSING = re.compile(
+    r"(?:hata|error|oops|eyvah|uzgunuz|sorry|ошибка|қате)?\W*(?:404)?\W*(?:hata(?:si)?|error)?\W*"
+    r"(?:(?:aradiginiz |the |this |bu )?(?:sayfa|icerik|haber|yazi|page|страница|материал|бет)"
+    r" (?:bulunamadi|bulunmuyor|mevcut degil|not found|can ?not be found|could not be found|(?:is )?not available"
+    r"|не найдена?|не существует|табылмады)|not found)?\W*(?:404)?\W*"
 )
 
 
@@ -85,6 +97,8 @@ def decide(evidence: Evidence) -> tuple[PageKind, str]:
         return PageKind.OTHER, "asks for a password and shows no text"
     if _MISSING.search(fold(evidence.title)) and (chars < LONG_TEXT_CHARS and not evidence.dated):
         return PageKind.GONE, f"says that it is missing: {evidence.title!r}"
+    if not evidence.is_article and (said := _says_only_missing(evidence)):
+        return PageKind.GONE, f"says nothing but that it is missing: {said!r}"
     if "s" in query or "q" in query or "search" in query:
         return PageKind.LISTING, "results of a search"
     if path in ("", "/", "/index.html", "/index.php") and not parts.query:
@@ -97,7 +111,7 @@ def decide(evidence: Evidence) -> tuple[PageKind, str]:
     if _DATE_PATH.search(path) and not parts.query:
         return PageKind.LISTING, "the posts of one day, month or year, by its address"
     if _LISTING_PATH.search(path) and not evidence.is_article and (not evidence.dated or links or not chars):
-        return PageKind.LISTING, f"address and {links} titles of other pages"
+        return PageKind.LISTING, f"its address, and {links} {'title' if links == 1 else 'titles'} of other pages"
     if not evidence.title:
         return PageKind.OTHER, "no title"
     if evidence.dated and (chars or evidence.body.runs or evidence.has_image):
@@ -118,6 +132,17 @@ def decide(evidence: Evidence) -> tuple[PageKind, str]:
     if chars:
         return PageKind.STATIC, "a text without a date"
     return PageKind.OTHER, "no text"
+
+
+def _says_only_missing(evidence: Evidence) -> str:
+    """The title or heading that says "page not found" and no more; "" where none does."""
+    headings = [inner_text(h1, limit=MISSING_CHARS) for h1 in islice(evidence.tree.iter("h1"), 3)]
+    written = str(evidence.tree.xpath("string((//head/title | //title)[1])"))[:MISSING_CHARS]
+    for text in (evidence.title, *headings, *(piece for piece, _, _ in pieces_of(written)[:2])):
+        folded = fold(text[:MISSING_CHARS]).strip()
+        if _MISSING.search(folded) and _ONLY_MISSING.fullmatch(folded):
+            return " ".join(text.split())
+    return ""
 
 
 def _has_article_address(path: str) -> bool:

@@ -7,16 +7,20 @@ The selectors are the part of CSS that names places in a page: `tag`, `.class`, 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from lxml import etree
 from lxml.html import HtmlElement
 
+from archive.config import Layout, Site
 from archive.errors import ConfigError
 from archive.extract.runs import inner_text
 
 # Names, sections and dates have less; a selector that finds all of a page names no field.
 FIELD_LIMIT_CHARS, MAX_FOUND = 2_000, 1_000
+SELECTED_FIELDS = ("article", "title", "date", "authors", "section", "tags", "body")  # of [[layout]]; `drop` finds many
 
 _SIMPLE = re.compile(r"(?P<tag>\*|[\w-]+)?(?P<rest>(?:[.#][\w-]+|\[[\w-]+(?:=\"?[^\]\"]*\"?)?\])*)")
 _PART = re.compile(r"\.(?P<cls>[\w-]+)|#(?P<id>[\w-]+)|\[(?P<attr>[\w-]+)(?:=\"?(?P<value>[^\]\"]*)\"?)?\]")
@@ -28,42 +32,137 @@ def select(tree: HtmlElement, selector: str | None) -> list[HtmlElement]:
     return [one for one in found[:MAX_FOUND] if isinstance(one, HtmlElement)] if isinstance(found, list) else []
 
 
+class Places:
+    """Many selectors, asked of one element at a time: searching the tree for each takes longer than all else."""
+
+    def __init__(self, selectors: Sequence[str]) -> None:
+        # Under an id, class or tag that the element itself must have: few are looked at for each.
+        self.by_name: dict[str, list[tuple[_Step, ...]]] = {}
+        for selector in selectors:
+            for one in selector.split(","):
+                steps = tuple(_steps(one.strip(), selector))
+                self.by_name.setdefault(steps[-1].name, []).append(steps)
+
+    def holds(self, element: HtmlElement) -> bool:
+        """Whether one of the selectors names this element."""
+        names = [f".{cls}" for cls in (element.get("class") or "").split()]
+        names += [f"#{element.get('id')}", str(element.tag), "*"]
+        return any(_matches(steps, element) for name in names for steps in self.by_name.get(name, ()))
+
+
+def check_selectors(site: Site) -> None:
+    """Raises ConfigError for a selector in a site's profile that could never be read."""
+    for layout in site.layout:
+        for field in SELECTED_FIELDS:
+            Places([selector] if (selector := getattr(layout, field)) else [])
+        Places(layout.drop)
+    Places([*site.learned.places, *site.learned.lists] if site.learned else ())
+
+
+def unmatched(tree: HtmlElement, layout: Layout) -> tuple[str, ...]:
+    """The fields of a layout whose selector finds neither text nor picture on a page."""
+    named = [(field, getattr(layout, field)) for field in SELECTED_FIELDS]
+    return tuple(
+        field for field, selector in named if selector and not any(map(_shows_anything, select(tree, selector)))
+    )
+
+
+def _shows_anything(element: HtmlElement) -> bool:
+    return bool(inner_text(element, limit=1)) or next(element.iter("img"), None) is not None
+
+
 def text_of(element: HtmlElement) -> str:
     """The text of a field, white space folded."""
     return inner_text(element, limit=FIELD_LIMIT_CHARS)[:FIELD_LIMIT_CHARS]
 
 
-@lru_cache(maxsize=256)
-def _compiled(selector: str) -> etree.XPath:
-    return etree.XPath(" | ".join(_to_xpath(one.strip(), selector) for one in selector.split(",")))
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a selector says of one element, and how that stands to the one before it."""
+
+    tag: str
+    classes: tuple[str, ...]
+    id: str
+    attributes: tuple[tuple[str, str | None], ...]  # with None: there, whatever it says
+    is_child: bool  # directly below the step before; else anywhere below
+
+    @property
+    def name(self) -> str:
+        """The rarest of what an element must have."""
+        return f"#{self.id}" if self.id else f".{self.classes[0]}" if self.classes else self.tag
+
+    def fits(self, element: HtmlElement) -> bool:
+        """Whether an element is what this step says."""
+        classes = (element.get("class") or "").split() if self.classes else ()
+        return (
+            self.tag in ("*", element.tag)
+            and all(cls in classes for cls in self.classes)
+            and (not self.id or element.get("id") == self.id)
+            and all(
+                element.get(name) is not None and value in (None, element.get(name)) for name, value in self.attributes
+            )
+        )
 
 
-def _to_xpath(one: str, whole: str) -> str:
-    # From the last part backwards: `//a//b` collects all of each step, which takes quadratic time in wide pages.
-    path, axis = "", "ancestor::"
+def _steps(one: str, whole: str) -> Iterator[_Step]:
+    is_child, count = False, 0
     for token in re.sub(r"\s*>\s*", " > ", one).split():
         if token == ">":
-            axis = "parent::"
+            is_child = True
             continue
         found = _SIMPLE.fullmatch(token)
         if found is None or not token:
             raise ConfigError(
                 f"layout selector {whole!r}: {token!r} is not understood; use tag, .class, #id, [attr=value]"
             )
-        conditions = "".join(_condition(part) for part in _PART.finditer(found["rest"]))
-        path = (found["tag"] or "*") + conditions + (f"[{axis}{path}]" if path else "")
-        axis = "ancestor::"
-    if not path:
+        parts = list(_PART.finditer(found["rest"]))
+        yield _Step(
+            tag=found["tag"] or "*",
+            classes=tuple(part["cls"] for part in parts if part["cls"]),
+            id=next((part["id"] for part in parts if part["id"]), ""),
+            attributes=tuple(
+                (part["attr"], part["value"] and part["value"].replace("'", "")) for part in parts if part["attr"]
+            ),
+            is_child=is_child,
+        )
+        is_child, count = False, count + 1
+    if not count:
         raise ConfigError(f"layout selector {whole!r} names nothing")
+
+
+def _matches(steps: tuple[_Step, ...], element: HtmlElement) -> bool:
+    """Whether an element is what the last step says, and stands as the steps before it say."""
+    if len(steps) == 1 or not steps[-1].fits(element):
+        return steps[-1].fits(element)
+    path = [element, *element.iterancestors()]
+    # Where in the path a step may stand: to try each way by itself takes hours for five steps in deep pages.
+    found = [0]
+    for step, below in zip(steps[-2::-1], steps[:0:-1], strict=True):
+        near = [place + 1 for place in found] if below.is_child else range(found[0] + 1, len(path))
+        found = [place for place in near if place < len(path) and step.fits(path[place])]
+        if not found:
+            return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def _compiled(selector: str) -> etree.XPath:
+    return etree.XPath(" | ".join(_to_xpath(list(_steps(one.strip(), selector))) for one in selector.split(",")))
+
+
+def _to_xpath(steps: Sequence[_Step]) -> str:
+    # From the last part backwards: `//a//b` collects all of each step, which takes quadratic time in wide pages.
+    path = ""
+    for step in steps:
+        above = f"[{'parent' if step.is_child else 'ancestor'}::{path}]" if path else ""
+        path = step.tag + "".join(_conditions(step)) + above
     return f"//{path}"
 
 
-def _condition(part: re.Match[str]) -> str:
-    if part["cls"]:
-        return f"[contains(concat(' ', normalize-space(@class), ' '), ' {part['cls']} ')]"
-    if part["id"]:
-        return f"[@id='{part['id']}']"
-    if part["value"] is None:
-        return f"[@{part['attr']}]"
-    value = part["value"].replace("'", "")
-    return f"[@{part['attr']}='{value}']"
+def _conditions(step: _Step) -> Iterator[str]:
+    for cls in step.classes:
+        yield f"[contains(concat(' ', normalize-space(@class), ' '), ' {cls} ')]"
+    if step.id:
+        yield f"[@id='{step.id}']"
+    for name, value in step.attributes:
+        yield f"[@{name}]" if value is None else f"[@{name}='{value}']"

@@ -71,6 +71,8 @@ _NAMES = ("class", "id", "style", "rel", "role", "itemprop")
 _NO_ENCODINGS = frozenset(
     ("utf_7", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "charmap", "mbcs", "oem")
 )
+_CONTROLS = bytes({*range(0x20), 0x7F} - {*b"\t\n\r"})
+_NO_LETTERS = ("\ufffe", "\uffff")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]+")
 
 
@@ -80,6 +82,7 @@ class Page:
 
     url: str
     tree: lxml.html.HtmlElement  # ours alone: pruning changes it
+    elements: tuple[lxml.html.HtmlElement, ...]  # all of it: while these are held, lxml makes none of them again
     encoding: str
     before: str  # visible text before the doctype, white space folded
     after: str  # visible text after </html>
@@ -95,14 +98,14 @@ def read_page(payload: Payload, capture: Capture) -> Page | None:
     if not is_html(payload.content_type or capture.content_type, body):
         return None
     text, encoding = decode(body, payload.content_type)
-    before, document, after = _borders(_NOT_XML.sub(" ", text))
+    before, document, after = _borders(_without_controls(text))
     tree = _parse(document)
     if tree is None:
         return None
     links = tuple(
         re.findall(r"href\s*=\s*[\"']?([^\"'\s>]{1,500})", before[:MARKUP_LIMIT_CHARS] + after[:MARKUP_LIMIT_CHARS])
     )
-    return Page(_address(capture.url), tree, encoding, _visible(before), _visible(after), links)
+    return Page(_address(capture.url), tree, tuple(tree.iter()), encoding, _visible(before), _visible(after), links)
 
 
 def _address(url: str) -> str:
@@ -190,6 +193,13 @@ def _detect(body: bytes) -> str:
     return "cp1254" if turkish * 10 >= high.total() else "cp1252"
 
 
+def _without_controls(text: str) -> str:
+    """`text` without what no XML may hold. Looking for it letter by letter takes longer than parsing the page."""
+    raw = text.encode("utf-8", "surrogatepass")
+    is_clean = len(raw.translate(None, delete=_CONTROLS)) == len(raw) and not any(map(text.__contains__, _NO_LETTERS))
+    return text if is_clean else _NOT_XML.sub(" ", text)
+
+
 def _borders(text: str) -> tuple[str, str, str]:
     start, ends = _START.search(text), list(islice(_END.finditer(text), MAX_ENDS))
     begin = start.start() if start and start.start() <= OUTSIDE_LIMIT_CHARS else 0
@@ -225,8 +235,10 @@ def _cut(document: str) -> str:
     """The document up to its MAX_TAGS-th tag and, by and large, its MAX_GAPS-th attribute."""
     if document.count("<") > MAX_TAGS:
         document = document[: next(islice(re.finditer("<", document), MAX_TAGS, None)).start()]
+    if len(document) <= MAX_GAPS or sum(map(document.count, _GAPS)) <= MAX_GAPS:
+        return document
     gaps = 0
-    for tag in _LONG_TAG.finditer(document) if len(document) > MAX_GAPS else ():
+    for tag in _LONG_TAG.finditer(document):
         gaps += sum(map(tag[0].count, _GAPS))
         if gaps > MAX_GAPS:
             return document[: tag.start()]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from lxml import etree
 from lxml.html import HtmlElement
 
 from archive.model import BlockKind
@@ -111,6 +110,7 @@ RUN_LIMIT = 6_000
 TEXT_LIMIT_CHARS = 1_000_000  # of all runs; 18 times the longest of our samples
 PIECE_LIMIT = 400  # inline elements in one run; more begin another
 
+_SPACES, _SPACES_IN_LINE, _ROUND_BREAK = re.compile(r"\s+"), re.compile(r" {2,}"), re.compile(r" *\n *")
 _HIDING_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![\d.]*[1-9])|opacity\s*:\s*0(?![\d.]*[1-9])"
     r"|text-indent\s*:\s*-\d{3,}|(?:left|top|right|bottom|margin-left|margin-top)\s*:\s*-\d{3,}",
@@ -132,6 +132,7 @@ class Run:
     bold: int = 0  # characters in bold
     hidden: bool = False
     slots: list[tuple[HtmlElement, bool]] = field(default_factory=list)  # element, and whether its tail holds the text
+    path: tuple[HtmlElement, ...] = ()  # `node` and all it stands in, upwards
 
     @property
     def link_share(self) -> float:
@@ -200,65 +201,49 @@ class _Reader:
         self.bolds = self.hides = 0
         self.kinds: dict[HtmlElement, BlockKind] = {}
         self.tables: dict[HtmlElement, bool] = {}
-        self.captions: dict[HtmlElement, bool] = {}
+        self.paths: dict[HtmlElement, tuple[HtmlElement, ...]] = {}
         self.chars = 0
         self.styled_line = False  # the first line was all in an inline element of its own, and a <br> came after it
 
     def read(self, root: HtmlElement) -> list[Run]:
         self.blocks.append(root)
-        walk = etree.iterwalk(root, events=("start", "end"))
-        skipped: HtmlElement | None = None
-        for event, element in walk:
-            tag = element.tag
-            if len(self.runs) >= RUN_LIMIT or self.chars >= TEXT_LIMIT_CHARS:
-                break
-            if not isinstance(tag, str):
-                continue
-            if event == "start":
-                if tag in SKIPPED and element is not root:
-                    walk.skip_subtree()
-                    skipped = element
-                    continue
-                self.open(element, tag)
-                continue
-            if element is skipped:
-                skipped = None
-            else:
-                self.close(element, tag)
-            if element is not root:
-                self.add(element.tail, element, is_tail=True)
+        self.walk(root, root.tag)
         self.flush()
         return self.runs
 
-    def open(self, element: HtmlElement, tag: str) -> None:
-        if tag == "br":
-            self.line_break(element)
-            return
-        if tag not in INLINE:
+    def walk(self, element: HtmlElement, tag: str) -> None:
+        """An element and what is below it; the parser allows no deeper nesting than Python."""
+        hides, bolds = is_hidden(element), tag in BOLD
+        is_block = tag not in INLINE
+        if is_block:
             self.flush()
             self.blocks.append(element)
-        if is_hidden(element):
+        if hides:
             self.flush()
             self.hides += 1
         if tag == "a":
             self.anchors.append(element)
-        elif tag in BOLD:
-            self.bolds += 1
-        self.add(element.text, element, is_tail=False)
-
-    def close(self, element: HtmlElement, tag: str) -> None:
-        if tag == "br":
-            return
-        if tag not in INLINE:
+        self.bolds += bolds
+        if element.text:
+            self.add(element.text, element, is_tail=False)
+        for child in element:
+            name = child.tag
+            if len(self.runs) >= RUN_LIMIT or self.chars >= TEXT_LIMIT_CHARS:
+                break
+            if name == "br":
+                self.line_break(child)
+            elif name not in SKIPPED and isinstance(name, str):
+                self.walk(child, name)
+            if child.tail:
+                self.add(child.tail, child, is_tail=True)
+        if is_block or hides:
             self.flush()
+        if is_block:
             self.blocks.pop()
-        if is_hidden(element):
-            self.flush()
-            self.hides -= 1
-        if tag == "a" and self.anchors:
+        self.hides -= hides
+        if tag == "a":
             self.anchors.pop()
-        elif tag in BOLD:
-            self.bolds -= 1
+        self.bolds -= bolds
 
     def line_break(self, element: HtmlElement) -> None:
         is_second = self.pieces and not any(text.strip() for text, _, _ in self.pieces_since_break())
@@ -285,10 +270,14 @@ class _Reader:
                 return self.pieces[index + 1 :]
         return self.pieces
 
-    def add(self, text: str | None, element: HtmlElement, *, is_tail: bool) -> None:
-        if not text:
+    def add(self, text: str, element: HtmlElement, *, is_tail: bool) -> None:
+        if text.isspace():
+            if self.pieces and self.pieces[-1][0] != " ":  # where a run begins, it is none of it
+                self.pieces.append((" ", element, is_tail))
             return
-        folded = re.sub(r"\s+", " ", text[:TEXT_LIMIT_CHARS])
+        folded = text[:TEXT_LIMIT_CHARS]
+        if not folded.isprintable() or "  " in folded:  # line ends, tabs and spaces that do not break are not printable
+            folded = _SPACES.sub(" ", folded)
         length = len(folded.strip())
         if length and self.styled_line:
             if self.is_plain(element, is_tail):
@@ -306,12 +295,16 @@ class _Reader:
             self.flush()
 
     def flush(self) -> None:
+        if not self.pieces:
+            return
         pieces, links, linked, bold = self.pieces, self.links, self.linked, self.bold
         self.pieces, self.links, self.linked, self.bold = [], [], 0, 0
         self.styled_line = False
-        if not any(text.strip() for text, _, _ in pieces):
+        text = "".join([text for text, _, _ in pieces]).strip()
+        if not text:
             return
-        text = re.sub(r" *\n *", "\n", re.sub(r" {2,}", " ", "".join(text for text, _, _ in pieces))).strip()
+        text = _SPACES_IN_LINE.sub(" ", text) if "  " in text else text
+        text = _ROUND_BREAK.sub("\n", text) if "\n" in text else text
         node = self.blocks[-1]
         self.chars += len(text)
         self.runs.append(
@@ -324,8 +317,15 @@ class _Reader:
                 bold=bold,
                 hidden=self.hides > 0,
                 slots=[(element, is_tail) for piece, element, is_tail in pieces if piece.strip()],
+                path=self.path(node),
             )
         )
+
+    def path(self, node: HtmlElement) -> tuple[HtmlElement, ...]:
+        if node not in self.paths:
+            parent = node.getparent()
+            self.paths[node] = (node,) if parent is None else (node, *self.path(parent))
+        return self.paths[node]
 
     def kind(self, node: HtmlElement) -> BlockKind:
         if node not in self.kinds:
@@ -333,23 +333,20 @@ class _Reader:
         return self.kinds[node]
 
     def find_kind(self, node: HtmlElement) -> BlockKind:
-        for element in (node, *node.iterancestors()):
-            found = KIND_OF_TAG.get(element.tag)
-            if found is BlockKind.CELL:
-                table = next(element.iterancestors("table"), None)
-                return BlockKind.CELL if table is not None and self.holds_facts(table) else BlockKind.PARAGRAPH
-            if found:
-                return found
-            if self.is_caption(element):
-                return BlockKind.CAPTION
-        return BlockKind.PARAGRAPH
+        found = KIND_OF_TAG.get(node.tag)
+        if found is BlockKind.CELL:
+            table = next(node.iterancestors("table"), None)
+            return BlockKind.CELL if table is not None and self.holds_facts(table) else BlockKind.PARAGRAPH
+        if found:
+            return found
+        if self.is_caption(node):
+            return BlockKind.CAPTION
+        parent = node.getparent()
+        return BlockKind.PARAGRAPH if parent is None else self.kind(parent)
 
     def is_caption(self, element: HtmlElement) -> bool:
-        if element not in self.captions:
-            self.captions[element] = bool(
-                CAPTION_CLASS.search(element.get("class") or "") and len(element) < 8 and element.find(".//img") is None
-            )
-        return self.captions[element]
+        classes = element.get("class")
+        return bool(classes and CAPTION_CLASS.search(classes) and len(element) < 8 and element.find(".//img") is None)
 
     def holds_facts(self, table: HtmlElement) -> bool:
         """Whether a table is one: not the frame of a page, with short cells in rows and columns."""

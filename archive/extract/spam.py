@@ -1,64 +1,67 @@
 """What was injected into a page: evidence, not opinion.  No I/O.
 
 One signal is never enough: a genuine story on betting has the words, a quotation has another language, a cookie notice
-stands after the footer. Two signals of different sorts make a finding, and what was found leaves the tree before
-anything else is read. Nothing is lost: the WARC keeps the bytes, the finding keeps an excerpt.
+stands after the footer. Two signals of different sorts make a finding (signals.py), and what was found leaves the tree
+before anything else is read. Nothing is lost: the WARC keeps the bytes, the finding keeps an excerpt.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from lxml.html import HtmlElement
 
 from archive.config import Site
-from archive.extract.body import is_prose
-from archive.extract.jsonld import host_of, joined, without_half_letters
-from archive.extract.lexicon import KNOWN_HOSTS, SPEAKING_HOST, pitch_in, topic_in
+from archive.extract.covert import Covert, canonical_elsewhere, find_covert
+from archive.extract.hiding import is_by_class, is_switched
+from archive.extract.lexicon import tells, words_in
 from archive.extract.metadata import Head, bare
 from archive.extract.page import Page
-from archive.extract.runs import Run, blank_element, inner_text, is_hidden
-from archive.language import language_of
-from archive.model import Finding, FindingKind
+from archive.extract.prose import is_prose
+from archive.extract.runs import Run, blank_element, inner_text
+from archive.extract.signals import (
+    Judge,
+    Piece,
+    Verdict,
+    hosts_in,
+    language_of_any,
+    script_of,
+    union,
+    verdict_of,
+)
+from archive.extract.standing import NO_BOX, Standing
+from archive.extract.takeover import find_takeover
+from archive.language import fold
+from archive.model import BlockKind, Finding, FindingKind
 
 EXCERPT_CHARS = 500
-MANY_DOMAINS = 3
 SENTENCE_CHARS = 25  # less than this left over is no genuine sentence
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？؟])")
 MAX_PARTS = 60  # links and spans of one sentence, or parts of one title, that are looked at one by one
-# 4 times the scripts of the fullest of our sample pages, and more findings than a person would read.
-MAX_SCRIPTS, MAX_FINDINGS = 500, 500
-FOREIGN_LETTERS = 20  # from here on a script is told apart without error (design of 2026-11)
-THRESHOLD = 0.6
+MAX_FINDINGS = 500  # more than a person would read
+PLAIN_CHARS = 2000  # a longer run without a link is read sentence by sentence only
+SHORT_OUTSIDE_CHARS = 1500
+STORY_CHARS = 400
+LONE_CHARS = 300
+_QUOTES = ("«", "“", "„", '"', "—", "–")
 
-# How much each signal says; two of them together reach the threshold, hidden or foreign text sooner than a wording.
-WEIGHTS = {
-    "hidden": 0.5,
-    "language": 0.45,
-    "word": 0.4,
-    "pitch": 0.35,
-    "domains": 0.4,
-    "host": 0.4,
-    "place": 0.4,
-    "link": 0.2,
-}
-
-_HOST_IN_TEXT = re.compile(
-    r"\b((?:[a-z0-9-]{2,40}\.){1,3}(?:com|net|org|info|example|kz|ru|xyz|online|site|top|club|vip|bet|casino"
-    r"|pro|link|app|live|fun|win)\b)",
-    re.I,
-)
-_LINK_AS_TEXT = re.compile(r"color\s*:\s*inherit|text-decoration\s*:\s*none", re.IGNORECASE)
-_WRITES = re.compile(
-    r"document\.write|innerHTML|insertAdjacentHTML|appendChild|createElement|atob\(|unescape\(|fromCharCode",
+# The colour of letters that are no link, and a line or a hand that a link would have.
+_TEXT_COLOUR = re.compile(
+    r"(?<!-)color\s*:\s*(?:inherit|currentcolor|black|#([0-3])[0-3]\1[0-3]\1[0-3](?![0-9a-f])|#[0-3]{3}(?![0-9a-f])"
+    r"|rgb\(\s*\d{1,2}\s*,\s*\d{1,2}\s*,\s*\d{1,2}\s*\))",
     re.IGNORECASE,
 )
-_ESCAPED = re.compile(r"\\u([0-9a-f]{4})|\\x([0-9a-f]{2})|%u([0-9a-f]{4})", re.IGNORECASE)
-_COMMENT_NAMES = re.compile(r"(?:^|[\s_-])(?:comments?|commentlist|yorum(?:lar)?)(?:$|[\s_-])", re.IGNORECASE)
-_SIDEBAR_NAMES = re.compile(r"(?:^|[\s_-])(?:sidebar|widget|aside|secondary)(?:$|[\s_-])", re.IGNORECASE)
+_NO_LINE = re.compile(r"text-decoration(?:-line)?\s*:\s*none|cursor\s*:\s*(?:text|default|auto|inherit)", re.IGNORECASE)
+DISGUISED_CHARS = 80
+# What machines leave outside the document: warnings, counters, timings.
+_MACHINE = re.compile(
+    r"\b(?:warning|notice|deprecated|fatal error|strict standards|on line \d|\.php|quer(?:y|ies)|memory|generated"
+    r"|cached?|seconds?|debug|stack|exception|undefined|null|function|var|xml version|http/1)\b|[{};=]{1}\s*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +71,7 @@ class Spam:
     findings: tuple[Finding, ...]
     replaced: str | None  # why the page's own text is gone, in words
     is_spam: Callable[[str], bool]  # whether a line from this page's head is an injected one
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """One piece of text with what its signals need."""
-
-    text: str
-    hosts: tuple[str, ...]
-    link_share: float
-    hidden: bool = False
-    place: str = ""  # where on the page, when that speaks
+    hosts: tuple[str, ...] = ()  # other sites that what is left links to, for all to see
 
 
 def find_spam(
@@ -92,265 +85,316 @@ class _Search:
     def __init__(
         self, page: Page, root: HtmlElement, runs: Sequence[Run], head: Head, site: Site | None, language: str | None
     ) -> None:
-        self.page, self.root, self.runs, self.head, self.site = page, root, runs, head, site
-        self.language = language
-        self.host = _host(page.url)
-        prose = " ".join(run.text for run in runs if is_prose(run) and not run.hidden)[:20_000]
-        self.is_cyrillic = _cyrillic_share(prose) > 0.5
-        self.on_topic = self.speaks_of_it()
+        self.page, self.runs, self.head = page, runs, head
+        self.standing = Standing(
+            page.tree,
+            root,
+            runs,
+            url=page.url,
+            site_names=head.site_names,
+            footer_lines=site.read.footer if site else (),
+        )
+        self.prose = [run for run in runs if is_prose(run) and not run.hidden]
+        self.judge = Judge(
+            script_of(" ".join(run.text for run in self.prose), mixed=True),
+            language,
+            tuple(site.read.languages) if site else (),
+            self.spoken(),
+        )
         self.findings: list[Finding] = []
+        self.company: set[str] = set()  # hosts that findings link to
+        self.injected_parts: set[str] = set()  # of titles, folded
+        self.order: dict[Run, int] = {}  # made when it is asked for
+        self.kinds: dict[Run, FindingKind] = {}  # of the runs in which something was found
 
     def spam(self) -> Spam:
         self.outside()
+        tree, url, hiding = self.page.tree, self.page.url, self.standing.hiding
+        for covert in find_covert(tree, url=url, judge=self.judge, hiding=hiding, has_story=self.has_story()):
+            self.add_covert(covert)
+        injected = self.in_runs(self.runs)
+        if self.company:
+            # What links to where the findings link is of their kind, though its words would not tell.
+            injected += self.in_runs([run for run in self.standing.linked if run not in self.kinds])
         self.head_titles()
-        self.scripts()
-        injected = self.in_runs()
-        replaced = self.replaced(injected)
+        for covert in canonical_elsewhere(tree, url=url, company=frozenset(self.company)):
+            self.add_covert(covert)
+        takeover = find_takeover(self.runs, injected, self.kinds, head=self.head, judge=self.judge)
+        if takeover and takeover.verdict:
+            self.add(FindingKind.REPLACED, Piece(text=takeover.text), takeover.verdict)
         for run in injected:
             run.blank()
-        findings = tuple(self.findings)
-        if replaced:
-            findings = tuple(_as_replaced(finding) for finding in findings)
-        return Spam(findings, replaced, self.is_injected_line)
+        findings = tuple(_as_replaced(finding) if takeover else finding for finding in self.findings)
+        own = [hosts for run, hosts in self.standing.linked.items() if run not in self.kinds and not run.hidden]
+        hosts = tuple(host for host in union(*own) if host not in self.company)
+        return Spam(findings, takeover.reason if takeover else None, self.is_injected_line, hosts)
 
-    def speaks_of_it(self) -> bool:
-        """Whether the page's own text is on betting or the like: then words alone are no signal."""
+    def spoken(self) -> frozenset[str]:
+        """The subjects that the page's own text is about: then words on them alone are no signal."""
         titles = [self.head.titles[0][0]] if self.head.titles else []
         titles += [run.text for run in self.runs if run.node.tag == "h1"][:1]
-        if any(topic_in(title) and not pitch_in(title) for title in titles):
-            return True
-        prose = [
-            run
-            for run in self.runs
-            if is_prose(run) and len(run.text) >= 80 and run.link_share < 0.3 and not run.hidden
-        ]
-        spoken = [run for run in prose if topic_in(run.text) and not pitch_in(run.text)]
-        return len(spoken) >= 2 and len(spoken) >= 0.25 * len(prose)
+        spoken = set[str]()
+        for title in titles:
+            words = words_in(title)
+            if words.topics and (words.is_news or not words.pitches):
+                spoken |= words.topics.keys()
+        prose = [run for run in self.prose if len(run.text) >= 80 and run.link_share < 0.3]
+        told: Counter[str] = Counter()
+        for run in prose:
+            if words_in(run.text).topics:
+                # Sentence by sentence: one that was put into a paragraph does not make it a story on its subject.
+                said = [words_in(part) for part in _SENTENCE.split(run.text)[:MAX_PARTS]]
+                plain = {topic for words in said if not words.pitches for topic in words.topics}
+                told.update(plain | {topic for words in said if words.is_news for topic in words.topics})
+                told.update({topic for words in said if words.is_news for topic in words.topics})
+        return frozenset(spoken | {topic for topic, count in told.items() if count >= max(2, 0.25 * len(prose))})
 
-    def evidence(self, text: _Text) -> tuple[tuple[str, ...], float]:
-        """The signals that speak against a text, in words, and their joint weight."""
-        signals: dict[str, str] = {}
-        if text.hidden:
-            signals["hidden"] = "hidden by its style"
-        if text.place:
-            signals["place"] = text.place
-        foreign = self.foreign(text.text)
-        if foreign:
-            signals["language"] = f"language {foreign} on a page in {self.language or 'another script'}"
-        word, pitch = topic_in(text.text), pitch_in(text.text)
-        if word and not (self.on_topic and len(signals) == 0 and not text.hosts):
-            signals["word"] = f"word {word}"
-            if pitch and len(text.text) <= 300 and not self.on_topic:
-                signals["pitch"] = f"words of a pitch: {pitch}"
-        if len(text.hosts) >= MANY_DOMAINS:
-            signals["domains"] = f"{len(text.hosts)} other sites"
-        spoken = next((host for host in text.hosts if SPEAKING_HOST.search(host)), None)
-        if spoken:
-            signals["host"] = f"address {spoken}"
-        if text.hosts and text.link_share >= 0.8:
-            signals["link"] = "nothing but a link to another site"
-        doubt = 1.0
-        for name in signals:
-            doubt *= 1 - WEIGHTS[name]
-        return tuple(signals.values()), round(1 - doubt, 3) if len(signals) >= 2 else 0.0
+    def has_story(self) -> bool:
+        """Whether the page shows a text of its own, as a page that only leads elsewhere does not."""
+        return sum(len(run.text) for run in self.prose) >= STORY_CHARS
 
-    def foreign(self, text: str) -> str | None:
-        letters = sum(1 for letter in text if letter.isalpha())
-        if letters < FOREIGN_LETTERS:
-            return None
-        share = _cyrillic_share(text)
-        if (share > 0.6 and not self.is_cyrillic) or (share < 0.2 and self.is_cyrillic):
-            return language_of(text, hint=None) or ("ru" if share > 0.6 else "tr")
-        return None
-
-    def is_injected_line(self, text: str) -> bool:
-        """Whether a title or summary in the head is, or holds, an injected line."""
-        parts = [text, *_parts_of_title(text)]
-        return any(self.evidence(_Text(part, _hosts_in(part, self.host), 0.0))[1] >= THRESHOLD for part in parts)
-
-    def add(self, kind: FindingKind, text: _Text, evidence: tuple[str, ...], score: float) -> None:
-        if len(self.findings) >= MAX_FINDINGS:
-            return  # it stays out of the body all the same
-        excerpt = " ".join(text.text[: 2 * EXCERPT_CHARS].split())[:EXCERPT_CHARS]
-        self.findings.append(
-            Finding(
-                kind=kind,
-                excerpt=excerpt,
-                language=language_of(excerpt, hint=None),
-                domains=tuple(sorted(text.hosts)),
-                evidence=evidence,
-                score=score,
-            )
-        )
+    # ------------------------------------------------------------ outside the document, in its head
 
     def outside(self) -> None:
-        outside_hosts = tuple(sorted({host for link in self.page.outside if (host := self.other_host(link))}))
+        links = tuple(host for link in self.page.outside if (host := self.standing.other_host(link)))
         for kind, text, place in (
             (FindingKind.BEFORE, self.page.before, "before the doctype"),
             (FindingKind.AFTER, self.page.after, "after </html>"),
         ):
-            piece = _Text(text, _joined(outside_hosts, _hosts_in(text, self.host)), 0.0, place=place)
-            evidence, score = self.evidence(piece)
-            if text and score >= THRESHOLD:
-                self.add(kind, piece, evidence, score)
+            if not text:
+                continue
+            places = {"outside": place}
+            if self.is_written_by_hand(text):
+                places["bare"] = "a text for readers, where only machines write"
+            piece = Piece(text=text, hosts=union(links, self.hosts_in(text)), place=places)
+            self.add(kind, piece, self.judge.verdict(piece))
+
+    def is_written_by_hand(self, text: str) -> bool:
+        """Whether a text outside the document is neither a machine's note nor a lost part of the page."""
+        own = sum(1 for link in self.page.outside if not self.standing.other_host(link))
+        letters = sum(map(str.isalpha, text))
+        return (
+            own <= 2
+            and len(text) <= SHORT_OUTSIDE_CHARS
+            and letters >= 0.6 * len(text)
+            and (letters >= 15 or script_of(text) not in ("", "latin", "cyrillic"))
+            and not _MACHINE.search(text)
+        )
 
     def head_titles(self) -> None:
-        for text in dict.fromkeys([self.head.page_title, *(title for title, _ in self.head.titles)]):
-            for part in _parts_of_title(text):
-                piece = _Text(part, _hosts_in(part, self.host), 0.0)
-                evidence, score = self.evidence(piece)
-                if score >= THRESHOLD and not any(part in finding.excerpt for finding in self.findings):
-                    self.add(FindingKind.TITLE, piece, evidence, score)
+        headlines = [bare(run.text) for run in self.runs if run.node.tag == "h1" and run not in self.kinds][:3]
+        names = {bare(name) for name in self.head.site_names}
+        texts = [self.head.page_title, *(title for title, _ in self.head.titles)]
+        for text in dict.fromkeys([*texts, *_SENTENCE.split(self.head.description[:2000])]):
+            parts = _parts_of_title(text) if text in texts else [text]
+            verdicts = [self.of_title(part, headlines, names) for part in parts]
+            for part, verdict in zip(parts, verdicts, strict=True):
+                held = fold(part)
+                if verdict.is_spam and not any(held in fold(finding.excerpt) for finding in self.findings):
+                    self.add(FindingKind.TITLE, Piece(text=part, hosts=self.hosts_in(part)), verdict)
+            if any(verdict.is_spam for verdict in verdicts):
+                # A line may hold a dash itself: what is in its script is a piece of it.
+                self.injected_parts |= {fold(part) for part in parts if self.judge.is_alien(part)}
 
-    def scripts(self) -> None:
-        """Inline scripts that write text or links of the kind."""
-        for script in islice(self.page.tree.iter("script"), MAX_SCRIPTS):
-            code = (script.text or "")[:20_000]
-            if script.get("src") or not _WRITES.search(code) or "ld+json" in (script.get("type") or ""):
-                continue
-            shown = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), code)
-            shown = without_half_letters(shown.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-            hosts = tuple(
-                sorted(
-                    {
-                        host
-                        for link in re.findall(r"https?:\\?/\\?/[^\s\"'<>\\]+", shown)
-                        if (host := self.other_host(link.replace("\\", "")))
-                    }
-                )
-            )
-            text = " ".join(re.sub(r"<[^<>]*>", " ", " ".join(re.findall(r">([^<>]{3,300})<", shown)) or shown).split())
-            spoken = [host for host in hosts if SPEAKING_HOST.search(host)]
-            words = topic_in(shown)
-            if (words and (hosts or pitch_in(shown))) or len(spoken) >= 2:
-                evidence = (
-                    "written by a script",
-                    *([f"word {words}"] if words else []),
-                    *([f"address {spoken[0]}"] if spoken else []),
-                )
-                self.add(FindingKind.SCRIPT, _Text(text, hosts, 0.0), evidence, 0.8)
-                script.text = ""
+    def of_title(self, part: str, headlines: Sequence[str] = (), names: Iterable[str] = ()) -> Verdict:
+        letters = bare(part)
+        place: dict[str, str] = {}
+        if (
+            headlines
+            and letters
+            and letters not in names
+            and not any(letters in h or h in letters for h in headlines if h)
+        ):
+            place["apart"] = "the headline has nothing of it"
+        return self.judge.verdict(Piece(text=part, hosts=self.hosts_in(part), place=place))
 
-    def in_runs(self) -> list[Run]:
+    def is_injected_line(self, text: str) -> bool:
+        """Whether a title or summary in the head is, or holds, an injected line."""
+        known = {fold(finding.excerpt) for finding in self.findings if finding.kind is FindingKind.TITLE}
+        known |= self.injected_parts
+        return any(fold(part) in known or self.of_title(part).is_spam for part in (text, *_parts_of_title(text)))
+
+    # ------------------------------------------------------------ in the text
+
+    def in_runs(self, runs: Iterable[Run]) -> list[Run]:
         injected: list[Run] = []
-        footers = list(self.root.iter("footer"))
-        last_footer = next(
-            (
-                f
-                for f in reversed(footers)
-                if f.find(".//h1") is None and next(f.iterancestors("article", "aside"), None) is None
-            ),
-            None,
-        )
-        footer_lines = {bare(line) for line in self.site.read.footer} if self.site else set()
-        seen_footer = False
-        for run in self.runs:
-            in_footer = last_footer is not None and (run.node is last_footer or last_footer in run.node.iterancestors())
-            after = seen_footer and not in_footer
-            if in_footer or (footer_lines and bare(run.text) in footer_lines):
-                seen_footer = True
-            text = _Text(
-                run.text,
-                _joined(self.hosts_of(run.links), _hosts_in(run.text, self.host)),
-                run.link_share,
-                hidden=run.hidden,
-                place="after the footer" if after else "",
+        for run in runs:
+            way, top = self.standing.hidden(run)
+            is_after = run in self.standing.after
+            words = words_in(run.text)
+            # Inside a link that shows, what is hidden is a word for screen readers.
+            is_label = top is not None and next(top.iterancestors("a"), None) is not None
+            hosts = union(() if is_label else self.standing.linked.get(run, ()), self.hosts_in(run.text))
+            if not (words or hosts or is_after or self.judge.is_alien(run.text)):
+                continue
+            box = self.standing.boxes.get(run, NO_BOX)
+            piece = Piece(
+                text=run.text,
+                hosts=hosts,
+                link_share=run.link_share,
+                place=self.standing.place(run, way, top),
+                company=self.company,
+                neighbours=() if is_label else box.hosts,
+                stuffing=box.stuffing,
+                is_switched=is_switched(way),
+                is_linked_home=bool(run.links) and not hosts,
             )
-            if len(run.text) > 2000 and not run.links:
+            is_apart = bool(way) or is_after or self.standing.is_list(run)
+            # A sentence of the author's stays when a part of it was put there; what stands apart goes whole.
+            if not is_apart and (self.parts_of(run) or self.sentences_of(run)):
+                self.kinds.setdefault(run, self.standing.kind_of(run, way))
                 continue
-            if self.parts_of(run) or (not after and self.sentences_of(run)):
+            if len(run.text) > PLAIN_CHARS and not run.links and not way:
                 continue
-            evidence, score = self.evidence(text)
-            if score >= THRESHOLD:
-                self.add(self.place_of(run, after), text, evidence, score)
+            verdict = self.judge.verdict(piece, words)
+            if not (verdict.is_spam or way or is_after) and (place := self.alone(run, piece)):
+                verdict = self.judge.verdict(replace(piece, place=place), words)
+            if verdict.is_spam:
+                self.kinds[run] = self.standing.kind_of(run, way)
+                self.add(self.kinds[run], piece, verdict, hidden_by=way)
                 injected.append(run)
+            elif is_apart and self.parts_of(run):
+                self.kinds.setdefault(run, self.standing.kind_of(run, way))
         return injected
+
+    def alone(self, run: Run, piece: Piece) -> dict[str, str]:
+        """The signals of a paragraph that is not like those it stands among: all a link, or in another script."""
+        if run.kind is not BlockKind.PARAGRAPH or not 8 <= len(run.text) <= LONE_CHARS:
+            return {}
+        neighbours = [self.runs[place] for place in self.near(run) if self.runs[place].node.tag == run.node.tag]
+        if not any(is_prose(other) and other.link_share < 0.3 and other.text[-1:] in ".!?…”" for other in neighbours):
+            return {}
+        if piece.hosts and run.link_share >= 0.9 and run.text.count(" ") >= 2 and len(run.text) >= 20:
+            return {"lone link": "a paragraph that is one link, among the article's"}
+        if self.is_alien_line(run.text) and (not run.links or run.link_share >= 0.9):
+            return {"alone": "a line by itself among sentences of the page's own"}
+        return {}
+
+    def is_alien_line(self, text: str) -> bool:
+        """Whether a line is in another script, in no quotes, and tells nothing as a paragraph of the story would.
+
+        Not in Arabic, Hebrew or Greek: scripture is quoted in them.
+        """
+        if not self.judge.is_alien(text) or any(mark in text for mark in _QUOTES) or tells(text):
+            return False
+        return script_of(text) not in ("ar", "he", "el")
+
+    def near(self, run: Run) -> list[int]:
+        """The places of the runs beside one, of the same parent."""
+        if not self.order:
+            self.order = {one: place for place, one in enumerate(self.runs)}
+        place, parent = self.order[run], run.node.getparent()
+        beside = (place - 1, place + 1)
+        return [n for n in beside if 0 <= n < len(self.runs) and self.runs[n].node.getparent() is parent]
 
     def parts_of(self, run: Run) -> bool:
         """Injected links and spans inside a genuine sentence; True when that was all that is wrong with the run."""
         found = False
-        if len(run.slots) > MAX_PARTS:
+        if len(run.slots) > MAX_PARTS or len(run.slots) < 2:
             return False
         for element, is_tail in run.slots:
-            if is_tail or element is run.node or element.tag not in ("a", "span", "b", "strong", "font", "em", "i"):
+            if (
+                is_tail
+                or element is run.node
+                or element.tag not in ("a", "span", "b", "strong", "font", "em", "i", "small", "u")
+            ):
                 continue
             inner = inner_text(element, limit=len(run.text))
             rest = len(run.text) - len(inner)
-            if rest < 25 or not inner or (topic_in(run.text.replace(inner, "")) and not self.on_topic):
+            if rest < SENTENCE_CHARS or not inner:
+                continue
+            others = words_in(run.text.replace(inner, "", 1)).topics
+            if others and not others.keys() <= self.judge.spoken:
                 continue
             href = element.get("href") or next((a.get("href") for a in element.iter("a") if a.get("href")), "")
-            hosts = _joined(self.hosts_of([href] if href else []), _hosts_in(inner, self.host))
-            place = "between two sentences" if href and _is_between_sentences(element) else ""
-            text = _Text(inner, hosts, 1.0 if href else 0.0, hidden=is_hidden(element), place=place)
-            evidence, score = self.evidence(text)
-            if score >= THRESHOLD:
-                self.add(self.place_of(run, after=False), text, evidence, score)
+            hosts = union(self.standing.hosts_of([href] if href else []), self.hosts_in(inner))
+            way, _ = self.standing.hiding.of(element)
+            place = {"class" if is_by_class(way) else "hidden": f"hidden: {way}"} if way else {}
+            if href and _is_between_sentences(element):
+                place["place"] = "between two sentences"
+            piece = Piece(
+                text=inner,
+                hosts=hosts,
+                link_share=1.0 if href else 0.0,
+                place=place,
+                company=self.company,
+                is_part=True,
+            )
+            verdict = self.judge.verdict(piece)
+            is_unseen = way and not is_by_class(way) and not is_switched(way)
+            if is_unseen and hosts and not verdict.is_spam and is_prose(run) and element.get("class") is None:
+                # A link that nobody sees, in a sentence that everybody reads.
+                verdict = verdict_of({**place, "link": "nothing but a link to another site"})
+            if verdict.is_spam:
+                self.add(self.standing.kind_of(run, way), piece, verdict, hidden_by=way)
                 blank_element(element)
                 found = True
-            elif element.tag == "a" and hosts and len(_LINK_AS_TEXT.findall(element.get("style") or "")) == 2:
+            elif element.tag == "a" and hosts and self.is_disguised(element):
                 # The word is the author's, the link is not.
-                disguised = ("a link in the colour of the text", "a link without its underline")
-                self.add(FindingKind.BODY, text, disguised, 0.7)
+                disguised = {"covert": "a link in the looks of the text", "link": "to another site"}
+                self.add(FindingKind.BODY, piece, verdict_of(disguised))
                 del element.attrib["href"]
         return found
+
+    def is_disguised(self, link: HtmlElement) -> bool:
+        """Whether a link in a text is made to look like no link, by hand."""
+        style = link.get("style") or ""
+        if not style or link.get("class") or link.find(".//img") is not None:
+            return False
+        is_short = len(inner_text(link, limit=DISGUISED_CHARS)) <= DISGUISED_CHARS
+        return is_short and bool(_TEXT_COLOUR.search(style) and _NO_LINE.search(style))
+
+    def of_sentence(self, part: str) -> Verdict:
+        piece = Piece(text=part, hosts=self.hosts_in(part))
+        verdict = self.judge.verdict(piece)
+        if verdict.is_spam or len(part) > LONE_CHARS or not self.is_alien_line(part):
+            return verdict
+        return self.judge.verdict(replace(piece, place={"alone": "a sentence among those of the page's own"}))
 
     def sentences_of(self, run: Run) -> bool:
         """Injected sentences among genuine ones, without markup of their own; True when any was taken out."""
         pieces = [(slot, part) for slot in run.slots for part in _SENTENCE.split(_slot_text(slot)) if part.strip()]
         if run.hidden or not 2 <= len(pieces) <= MAX_PARTS:
             return False
-        judged = [(slot, part, *self.evidence(_Text(part, _hosts_in(part, self.host), 0.0))) for slot, part in pieces]
-        injected = [one for one in judged if one[3] >= THRESHOLD]
-        own = sum(len(part) for _, part, _, score in judged if score < THRESHOLD)
+        judged = [(slot, part, self.of_sentence(part)) for slot, part in pieces]
+        injected = [one for one in judged if one[2].is_spam]
+        own = sum(len(part) for _, part, verdict in judged if not verdict.is_spam)
         if not injected or own < SENTENCE_CHARS:
             return False
-        for slot, part, evidence, score in injected:
-            self.add(self.place_of(run, after=False), _Text(part, _hosts_in(part, self.host), 0.0), evidence, score)
+        for slot, part, verdict in injected:
+            self.add(self.standing.kind_of(run, ""), Piece(text=part, hosts=self.hosts_in(part)), verdict)
             _set_slot_text(slot, _slot_text(slot).replace(part, "", 1))
         return True
 
-    def place_of(self, run: Run, after: bool) -> FindingKind:
-        if run.hidden:
-            return FindingKind.HIDDEN
-        if after:
-            return FindingKind.FOOTER
-        for element in (run.node, *run.node.iterancestors()):
-            names = f"{element.get('class') or ''} {element.get('id') or ''}"
-            if element.tag in ("body", "html"):
-                break
-            if _COMMENT_NAMES.search(names):
-                return FindingKind.COMMENT
-            if element.tag == "aside" or _SIDEBAR_NAMES.search(names):
-                return FindingKind.SIDEBAR
-            if element.tag == "footer":
-                return FindingKind.FOOTER
-        return FindingKind.BODY
+    # ------------------------------------------------------------ findings
 
-    def replaced(self, injected: list[Run]) -> str | None:
-        """Why the page's own text is gone: most of what stands where the article should be was injected."""
-        found = set(injected)
-        body = [run for run in injected if self.place_of(run, after=False) is FindingKind.BODY]
-        if len(body) < 4:
-            return None
-        common = _common_ancestor([run.node for run in body])
-        if common is None or common.tag in ("body", "html"):
-            return None
-        inside = [run for run in self.runs if common is run.node or common in run.node.iterancestors()]
-        chars = sum(len(run.text) for run in body)
-        own = sum(len(run.text) for run in inside if run not in found and is_prose(run) and not run.hidden)
-        if chars < 200 or own > 0.15 * chars:
-            return None
-        return f"{len(body)} injected lines and {own} characters of the page's own text"
+    def add(self, kind: FindingKind, piece: Piece, verdict: Verdict, *, hidden_by: str = "") -> None:
+        if not verdict.is_spam:
+            return
+        self.company.update(piece.hosts)
+        if len(self.findings) >= MAX_FINDINGS:
+            return  # it stays out of the body all the same
+        excerpt = " ".join(piece.text[: 2 * EXCERPT_CHARS].split())[:EXCERPT_CHARS]
+        self.findings.append(
+            Finding(
+                kind=kind,
+                excerpt=excerpt,
+                language=language_of_any(excerpt),
+                domains=tuple(sorted(piece.hosts)),
+                evidence=verdict.evidence,
+                score=verdict.score,
+                weights=verdict.weights,
+                hidden_by=hidden_by or None,
+            )
+        )
 
-    def hosts_of(self, links: Sequence[str]) -> tuple[str, ...]:
-        return tuple(sorted({host for link in links if (host := self.other_host(link))}))
+    def add_covert(self, covert: Covert) -> None:
+        piece = Piece(text=covert.text, hosts=covert.hosts)
+        self.add(covert.kind, piece, covert.verdict, hidden_by=covert.hidden_by or "")
+        blank_element(covert.element)
 
-    def other_host(self, link: str) -> str:
-        """The host of a link to a site that is neither this one nor one that everybody links to."""
-        host = _host(joined(self.page.url, link))
-        if not host or host == self.host or host.endswith("." + self.host) or self.host.endswith("." + host):
-            return ""
-        return "" if KNOWN_HOSTS.search(host) else host
+    def hosts_in(self, text: str) -> tuple[str, ...]:
+        return hosts_in(text, url=self.page.url)
 
 
 def _slot_text(slot: tuple[HtmlElement, bool]) -> str:
@@ -367,53 +411,16 @@ def _set_slot_text(slot: tuple[HtmlElement, bool], text: str) -> None:
 
 
 def _is_between_sentences(element: HtmlElement) -> bool:
-    """Whether what stands before ends a sentence and what stands after begins one: the link is part of neither."""
+    """Whether what stands before ends a sentence, and what stands after, if anything, begins one."""
     previous = element.getprevious()
     before = (previous.tail if previous is not None else element.getparent().text) or ""
     after = (element.tail or "").lstrip()
-    return before.rstrip()[-1:] in (".", "!", "?", "…", "”") and after[:1].isupper()
+    return before.rstrip()[-1:] in (".", "!", "?", "…", "”") and (not after or after[:1].isupper())
 
 
 def _parts_of_title(text: str) -> list[str]:
     return re.split(r"\s+[|–—»·-]\s+", text[: MAX_PARTS * EXCERPT_CHARS], maxsplit=MAX_PARTS)
 
 
-def _cyrillic_share(text: str) -> float:
-    letters = [letter for letter in text if letter.isalpha()]
-    return sum("\u0400" <= letter <= "\u052f" for letter in letters) / len(letters) if letters else 0.0
-
-
-def _host(url: str) -> str:
-    return host_of(url).removeprefix("www.")
-
-
-def _hosts_in(text: str, own: str) -> tuple[str, ...]:
-    hosts = {host.lower() for host in _HOST_IN_TEXT.findall(text[:2000])}
-    return tuple(sorted(host for host in hosts if host != own and not KNOWN_HOSTS.search(host)))
-
-
-def _joined(*groups: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({host for group in groups for host in group}))
-
-
-def _common_ancestor(nodes: Sequence[HtmlElement]) -> HtmlElement | None:
-    chains = [[*reversed(list(node.iterancestors())), node] for node in nodes]
-    common = None
-    for level in zip(*chains, strict=False):
-        if any(element is not level[0] for element in level):
-            break
-        common = level[0]
-    return common
-
-
 def _as_replaced(finding: Finding) -> Finding:
-    if finding.kind is not FindingKind.BODY:
-        return finding
-    return Finding(
-        kind=FindingKind.REPLACED,
-        excerpt=finding.excerpt,
-        language=finding.language,
-        domains=finding.domains,
-        evidence=finding.evidence,
-        score=finding.score,
-    )
+    return replace(finding, kind=FindingKind.REPLACED) if finding.kind is FindingKind.BODY else finding

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from archive.extract.furniture import is_furniture
-from archive.extract.metadata import Head, bare, without_site_name
+from archive.extract.metadata import Head, bare, pieces_of, spans_of, without_site_name
 from archive.extract.runs import HEADINGS, Run
 from archive.model import BlockKind
 
 # 10 times the headings of the fullest of our sample pages.
 MAX_HEADINGS = 1_000
+MAX_HEADING_CHARS, MAX_SLOTS = 400, 12
+# A heading h1, and the start or half of a title; or one that a title says word for word.
+AGREED = 0.6
+# Soft hyphens, zero-width spaces and joiners: where a line may break is no part of a title.
+_UNSEEN = dict.fromkeys(map(ord, "\xad\u200b\u2060\ufeff"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,51 +37,130 @@ def find_title(head: Head, runs: Sequence[Run], is_spam: Callable[[str], bool]) 
     def clean(text: str) -> str:
         parts = re.split(r"(\s+[|–—»·-]\s+)", text)
         own = [part for index, part in enumerate(parts) if index % 2 or not is_spam(part)]
-        return without_site_name("".join(own).strip(" |–—»·-"), head.site_names)
+        return without_site_name("".join(own).strip(" |–—·-"), head.site_names)
 
-    named = [(clean(text), source) for text, source in head.titles]
-    known = [bare(text) for text, _ in named if text] + [bare(head.page_title)]
+    named = [(text, source) for written, source in head.titles if bare(text := clean(written))]
+    if bare(text := clean(head.page_title)) and not is_spam(text):
+        named.append((text, "html"))
+    sites = {bare(name) for name in head.site_names}
     headings = [run for run in runs if run.node.tag in HEADINGS or run.kind is BlockKind.HEADING]
     headings = [run for run in headings[:MAX_HEADINGS] if not run.hidden and not is_spam(run.text)]
-    sites = {bare(name) for name in head.site_names}
-    best, best_score = None, 0.0
-    for order, run in enumerate(headings[:60]):
-        text = bare(run.text)
-        if not text or text in sites or len(run.text) > 400 or is_furniture(run.text):
-            continue
-        score = max((_agreement(text, other) for other in known if other), default=0.0)
-        score += 0.3 if run.node.tag == "h1" else 0.0
-        score -= 0.3 if run.link_share >= 0.5 and run.node.tag != "h1" else 0.0
-        score -= 0.001 * order
-        if score > best_score:
-            best, best_score = run, score
-    if best is not None and best_score >= 0.6:
-        return Title(" ".join(best.text.split()), "layout", best)
+    run, line, score = _best(headings[:60], [text for text, _ in named], sites)
+    if run is not None and score >= AGREED:
+        return _elected(Title(line, "layout", run), named)
     h1 = [run for run in headings if run.node.tag == "h1" and bare(run.text) not in sites]
-    for text, source in [*named, (clean(head.page_title), "html")]:
-        if text and not is_spam(text):
-            wanted = bare(text)
-            printed = next((run for run in runs if not run.hidden and _prints(run, wanted)), None)
-            return Title(text, source, printed or (h1[0] if len(h1) == 1 else None))
-    if best is not None:
-        return Title(" ".join(best.text.split()), "layout", best)
-    return Title("", "", None)
+    for text, source in named:
+        if not is_spam(text):
+            line, printed = _printed(text, runs)
+            return Title(line, source, printed or (h1[0] if len(h1) == 1 else None))
+    return Title(line, "layout", run) if run is not None else Title("", "", None)
 
 
-def _prints(run: Run, wanted: str) -> bool:
-    """Whether a run is the title, or, on old pages, the title with the date line below it."""
-    line, mark, _ = run.text.partition("\n")
-    return bare(line) == wanted or (bool(mark) and bare(run.text) == wanted)
+def _best(headings: Sequence[Run], known: Sequence[str], sites: set[str]) -> tuple[Run | None, str, float]:
+    """The heading that titles of the head agree with most, what of it they say, and how far they agree."""
+    best: tuple[Run | None, str, float] = (None, "", 0.0)
+    titles = {bare(title): bare(piece) for title in known for piece, _, _ in pieces_of(title)[:1]}
+    for order, run in enumerate(headings):
+        if len(run.text) > MAX_HEADING_CHARS or is_furniture(run.text):
+            continue
+        look = (0.3 if run.node.tag == "h1" else 0.0) - 0.001 * order
+        look -= 0.3 if run.link_share >= 0.5 and run.node.tag != "h1" else 0.0
+        for line in _readings(run):
+            text = bare(line)
+            if not text or text in sites:
+                continue
+            score = look + max((_agreement(text, other, first) for other, first in titles.items()), default=0.0)
+            if score > best[2]:
+                best = run, line, score
+            if text in titles:
+                break
+    return best
 
 
-def _agreement(heading: str, known: str) -> float:
-    """How far a heading and a title in the head are one, 0..1."""
+def _readings(run: Run) -> Iterator[str]:
+    """A heading as a whole; its first line, where a subtitle stands below; and without a rubric before or date after.
+
+    These have elements of their own inside the heading.
+    """
+    yield _spoken(run.text)
+    if "\n" in run.text:
+        yield _spoken(run.text.partition("\n")[0])
+    elif 1 < len(run.slots) <= MAX_SLOTS:
+        texts = [(element.tail if is_tail else element.text) or "" for element, is_tail in run.slots]
+        yield _spoken("".join(texts[:-1]))
+        yield _spoken("".join(texts[1:]))
+
+
+def _spoken(text: str) -> str:
+    return " ".join(text.translate(_UNSEEN).split())
+
+
+def _agreement(heading: str, known: str, first: str) -> float:
+    """How far a heading and a title in the head, whose first part is `first`, are one, 0..1; all of them bare."""
     if heading == known:
         return 1.0
-    if len(heading) >= 8 and heading in known:
+    # A few words somewhere in a title are its section or the site's name.
+    if len(heading) >= 8 and heading in known and (known.startswith(heading) or 3 * len(heading) >= len(known)):
         return 0.5 + 0.5 * len(heading) / len(known)
     if len(known) >= 8 and known in heading:
         return 0.5 + 0.5 * len(known) / len(heading)
     if len(known) >= 20 and heading[:20] == known[:20]:
         return 0.5
-    return 0.0
+    return 0.4 if heading == first else 0.0
+
+
+def _elected(printed: Title, named: Sequence[tuple[str, str]]) -> Title:
+    """The title that most of heading, JSON-LD, og:title and page title say, as most of them spell it.
+
+    A heading may hold a rubric that none of the others has, or lack one that all of them have. In a tie it wins: it is
+    what readers saw. Of two spellings of it that as many have, the head's is taken: programs that print a page set
+    quotation marks of their own.
+    """
+    own = bare(printed.text)
+    votes = {own: [(printed.text, printed.source)]}
+    for name, said in _grouped(named, own).items():
+        votes.setdefault(name, []).extend(said)
+    words = max(votes, key=lambda name: len(votes[name]))
+    spelled = Counter(text for text, _ in votes[words])
+    if words == own and printed.run is not None and _is_glued(printed.run):
+        spelled[printed.text] -= 1
+    text = max(spelled, key=lambda text: (spelled[text], text != printed.text))
+    source = next(source for said, source in votes[words] if said == text)
+    return Title(text, source, printed.run)
+
+
+def _grouped(named: Sequence[tuple[str, str]], own: str) -> dict[str, list[tuple[str, str]]]:
+    """The head's titles by their bare words; one that is another with a rubric or site name set off counts there."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for text, source in named:
+        groups.setdefault(bare(text), []).append((text, source))
+    parts = {text: {bare(part): part for part in spans_of(text)} for text, _ in named}
+    for name, said in list(groups.items()):
+        others = [own] if len(said) > 1 else sorted({own, *groups} - {name}, key=len, reverse=True)
+        wrapped = next((other for other in others if all(other in parts[text] for text, _ in said)), None)
+        if wrapped is not None and name != own:
+            said = [(parts[text][wrapped], source) for text, source in groups.pop(name)]
+            groups.setdefault(wrapped, []).extend(said)
+    return groups
+
+
+def _is_glued(heading: Run) -> bool:
+    """Whether a heading has elements without a space between: a style sheet sets them in lines of their own."""
+    texts = [(element.tail if is_tail else element.text) or "" for element, is_tail in heading.slots]
+    return any(a[-1:].strip() and b[:1].strip() for a, b in pairwise(texts))
+
+
+def _printed(text: str, runs: Sequence[Run]) -> tuple[str, Run | None]:
+    """The longest part of a title that a line of the page prints, and that line; the whole title where none does.
+
+    A part of less than a third is its section or the site's name.
+    """
+    lines: dict[str, Run] = {}
+    for run in runs:
+        if not run.hidden and len(run.text) <= MAX_HEADING_CHARS:
+            for line in _readings(run):
+                lines.setdefault(bare(line), run)
+    for part in spans_of(text):
+        if 3 * len(part) >= len(text) and (found := lines.get(bare(part))):
+            return part, found
+    return text, None

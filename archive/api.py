@@ -1,0 +1,252 @@
+"""An archive for programs: `from archive import Archive`.  docs/api.md shows it at work.
+
+Everything here reads; nothing is written to the archive. Times are aware datetimes in UTC; where one is asked for, text
+as the commands take it will do (`"2017"`, `"2017-10-06"`, ISO 8601). What goes wrong is a `MuragatError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from archive import query
+from archive.cite import Citation
+from archive.cite import cite as cite_article
+from archive.config import ArchiveDir
+from archive.errors import NotCapturedError
+from archive.export import Exported, Form, Selection, form_of
+from archive.export import export as write_export
+from archive.model import Capture, Crawl, Payload, TimeMap
+from archive.query import Sort
+from archive.schema import connect_readonly
+from archive.versions import Version, version_at, versions
+from archive.warc import parse_warc_date
+
+Time = datetime | str
+_PAGE = 100  # hits asked for at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One article that a search found; `Archive.article(found.url)` is all of it."""
+
+    url: str
+    title: str
+    published_at: datetime | None
+    section: str | None
+    language: str | None
+    gone_at: datetime | None  # since when the site does not have it any more
+    snippet: str  # the stretch of the text with the words looked for
+
+
+class Archive:
+    """One archive, open for reading, beside a crawl that writes. A context manager; for one thread."""
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        """Open the archive in a folder; without one, as the commands find it. Raises MuragatError where none is."""
+        self.directory = ArchiveDir.find(str(path) if path is not None else None)
+        self._db = connect_readonly(self.directory.db)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._db.conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.directory.root)!r})"
+
+    # ------------------------------------------------------------ many articles
+
+    def search(
+        self,
+        words: str = "",
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        section: str | None = None,
+        author: str | None = None,
+        tag: str | None = None,
+        site: str | None = None,
+        language: str | None = None,
+        sort: Sort | str = Sort.RELEVANCE,
+        all_versions: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Found]:
+        """Articles that answer what is asked as in `muragat search`, best first; without words the newest.
+
+        `sort` is relevance, date or oldest; `all_versions` also finds what only an older wording says.
+        """
+        offset = 0
+        while limit is None or offset < limit:
+            page = query.search(
+                self._db,
+                words,
+                since=_moment(since),
+                until=_end(until),
+                section=section,
+                author=author,
+                tag=tag,
+                site=site,
+                language=language,
+                sort=Sort(sort),
+                all_versions=all_versions,
+                limit=_PAGE if limit is None else min(_PAGE, limit - offset),
+                offset=offset,
+            ).hits
+            yield from map(_found, page)
+            offset += len(page)
+            if len(page) < _PAGE:
+                return
+
+    def count(
+        self,
+        words: str = "",
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        section: str | None = None,
+        author: str | None = None,
+        tag: str | None = None,
+        site: str | None = None,
+        language: str | None = None,
+    ) -> int:
+        """How many articles such a search finds."""
+        return query.search(
+            self._db,
+            words,
+            since=_moment(since),
+            until=_end(until),
+            section=section,
+            author=author,
+            tag=tag,
+            site=site,
+            language=language,
+            limit=0,
+        ).total
+
+    def articles(self) -> Iterator[Version]:
+        """The current wording of every article, in the order of their keys; one at a time in memory."""
+        for (url,) in self._db.execute("SELECT url FROM articles ORDER BY urlkey"):
+            with suppress(NotCapturedError):  # its row changed since: a crawl may be writing
+                yield version_at(self._db, url)
+
+    def changes(self, *, since: Time | None = None) -> list[query.Change]:
+        """Edited and deleted articles, newest first."""
+        return query.changes(self._db, since=_moment(since))
+
+    def crawls(self) -> Iterator[Crawl]:
+        """The crawls, newest first."""
+        rows = self._db.execute(
+            "SELECT name, site, started_at, finished_at, reason FROM crawls WHERE started_at IS NOT NULL"
+            " ORDER BY started_at DESC, name DESC"
+        )
+        for name, site, started_at, finished_at, reason in rows:
+            yield Crawl(
+                name=name,
+                site=site or "",
+                started_at=parse_warc_date(started_at),
+                finished_at=parse_warc_date(finished_at) if finished_at else None,
+                reason=reason,
+            )
+
+    # ------------------------------------------------------------ one URL
+
+    def article(self, url: str, *, at: Time | None = None) -> Version:
+        """The article at a URL as captured nearest to `at`, else last. Raises NotCapturedError."""
+        return version_at(self._db, url, at=_moment(at))
+
+    def versions(self, url: str) -> list[Version]:
+        """Every wording of the article, oldest first. Raises NotCapturedError."""
+        return list(versions(self._db, url))
+
+    def captures(self, url: str) -> tuple[Capture, ...]:
+        """Every capture of a URL, oldest first, whatever it is. Raises NotCapturedError."""
+        return self.timemap(url).captures
+
+    def timemap(self, url: str) -> TimeMap:
+        """The same as a TimeMap, which finds the capture closest to a moment."""
+        return query.timemap(self._db, url)
+
+    def payload(self, url: str, *, at: Time | None = None) -> Payload:
+        """The bytes served at a URL, nearest to `at`, else last; `.decoded()` undoes their compression."""
+        return query.payload(self._db, self.directory, url, at=_moment(at))
+
+    def diff(self, url: str, start: Time | None = None, end: Time | None = None) -> query.Difference:
+        """What changed between two wordings, word by word [default: the first and the last]."""
+        return query.compare(self._db, url, start=_moment(start), end=_moment(end))
+
+    def cite(self, url: str, *, at: Time | None = None) -> Citation:
+        """The citation of an article; `archive.cite` writes it as text, BibTeX and CSL-JSON."""
+        return cite_article(self._db, self.directory, url, at=_moment(at))
+
+    # ------------------------------------------------------------ files
+
+    def export(
+        self,
+        path: str | Path,
+        words: str = "",
+        *,
+        form: Form | str | None = None,
+        since: Time | None = None,
+        until: Time | None = None,
+        section: str | None = None,
+        author: str | None = None,
+        tag: str | None = None,
+        site: str | None = None,
+        language: str | None = None,
+        crawl: str | None = None,
+    ) -> Exported:
+        """Write what a search finds, or everything, as csv, jsonl, parquet, cdxj or wacz: by the file's ending."""
+        target = Path(path)
+        choice = Selection(
+            words=words,
+            since=_moment(since),
+            until=_end(until),
+            section=section,
+            author=author,
+            tag=tag,
+            site=site,
+            language=language,
+            crawl=crawl,
+        )
+        chosen = Form(form) if form else form_of(target)
+        return write_export(self.directory, target, form=chosen, choice=choice, now=datetime.now(UTC))
+
+
+def _found(hit: query.Hit) -> Found:
+    return Found(
+        url=hit.url,
+        title=_plain(hit.title),
+        published_at=parse_warc_date(hit.published_at) if hit.published_at else None,
+        section=hit.section,
+        language=hit.language,
+        gone_at=parse_warc_date(hit.gone_at) if hit.gone_at else None,
+        snippet=_plain(hit.snippet),
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace(query.MARK_START, "").replace(query.MARK_END, "")
+
+
+def _moment(at: Time | None) -> datetime | None:
+    if isinstance(at, datetime):
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return query.parse_time(at) if at else None
+
+
+def _end(at: Time | None) -> datetime | None:
+    """What a text names ends with its year, month or day; a datetime is the end itself."""
+    return query.end_of(at) if isinstance(at, str) and at else _moment(at)

@@ -1,0 +1,125 @@
+"""Which articles and which captures an export holds: temporary tables on the reader's own connection.
+
+`chosen` lists articles, `taken` captures. Both lie where SQLite keeps what is too large for memory; archive.db itself
+is open read-only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from archive.errors import QueryError
+from archive.search import found_ids
+from archive.surt import urlkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What to export: the filters of `muragat search`, and a crawl. Nothing said: everything."""
+
+    words: str = ""
+    since: datetime | None = None  # published at or after
+    until: datetime | None = None  # published before
+    section: str | None = None
+    author: str | None = None
+    tag: str | None = None
+    site: str | None = None
+    language: str | None = None
+    crawl: str | None = None  # only what this crawl captured
+
+    @property
+    def by_article(self) -> bool:
+        """Whether articles are chosen by what they say; else all captures are meant, pages and all else."""
+        return any((self.words, self.since, self.until, self.section, self.author, self.tag, self.site, self.language))
+
+    def __str__(self) -> str:
+        parts = [f"“{self.words}”"] if self.words else []
+        for name in ("section", "author", "tag", "site", "language", "crawl"):
+            parts += [f"{name} {value}"] if (value := getattr(self, name)) else []
+        parts += [f"published since {self.since:%Y-%m-%d}"] if self.since else []
+        parts += [f"published before {self.until:%Y-%m-%d}"] if self.until else []
+        return ", ".join(parts) or "everything"
+
+
+def choose(db: Database, choice: Selection) -> int:
+    """Fill `chosen` with the articles meant, oldest first; how many. Raises QueryError for what cannot be meant."""
+    _check(db, choice)
+    ids = found_ids(
+        db,
+        choice.words,
+        since=choice.since,
+        until=choice.until,
+        section=choice.section,
+        author=choice.author,
+        tag=choice.tag,
+        site=choice.site,
+        language=choice.language,
+    )
+    db.execute("CREATE TEMP TABLE chosen (place INTEGER PRIMARY KEY, id INTEGER NOT NULL, urlkey TEXT NOT NULL UNIQUE)")
+    db.conn.executemany("INSERT INTO chosen (id, urlkey) SELECT id, urlkey FROM articles WHERE id = ?", zip(ids))
+    if choice.crawl:
+        db.execute(
+            "DELETE FROM chosen WHERE urlkey NOT IN (SELECT c.urlkey FROM captures c JOIN warcs w"
+            " ON w.filename = c.warc WHERE w.crawl = ? AND c.version IS NOT NULL)",
+            [choice.crawl],
+        )
+    # TODO(issue 6, point 8): pages that `muragat hide` withdrew leave `chosen` here, and `taken` in `take`.
+    return int(db.execute("SELECT count(*) FROM chosen").fetchone()[0])
+
+
+def _check(db: Database, choice: Selection) -> None:
+    """Raise QueryError for a crawl that the archive does not know: an empty file would hide the slip."""
+    known = [row[0] for row in db.execute("SELECT name FROM crawls ORDER BY started_at DESC, name DESC")]
+    if choice.crawl and choice.crawl not in known:
+        raise QueryError(f"no crawl {choice.crawl!r} in this archive; the last ones: {', '.join(known[:5]) or 'none'}")
+
+
+def take(db: Database, choice: Selection) -> None:
+    """Fill `taken` with the captures meant: those of the articles chosen, else all, else those of the crawl."""
+    db.execute(
+        "CREATE TEMP TABLE taken (number INTEGER PRIMARY KEY, warc TEXT NOT NULL, offset INTEGER NOT NULL,"
+        " UNIQUE (warc, offset))"
+    )
+    in_crawl = "warc IN (SELECT filename FROM warcs WHERE crawl = ?)" if choice.crawl else "?1 IS NULL"
+    insert = f"INSERT OR IGNORE INTO taken (warc, offset) SELECT warc, offset FROM captures WHERE {in_crawl}"
+    if not choice.by_article:
+        db.execute(insert, [choice.crawl])
+        return
+    # A page that spam took over is no capture of the article that stood there.
+    db.execute(
+        f"{insert} AND kind IS NOT 'replaced' AND (urlkey IN (SELECT urlkey FROM chosen)"
+        " OR urlkey IN (SELECT v.article FROM versions v JOIN chosen c ON c.urlkey = v.first_page)"
+        " OR urlkey IN (SELECT v.article FROM versions v JOIN chosen c ON c.urlkey = v.canonical))",
+        [choice.crawl],
+    )
+
+
+def take_originals(db: Database) -> None:
+    """Add what the revisits in `taken` refer to: without it they are heads without a body."""
+    db.conn.create_function("urlkey", 1, lambda url: urlkey(url) if url else None, deterministic=True)
+    revisits = "FROM taken t JOIN captures r ON r.warc = t.warc AND r.offset = t.offset AND r.record_type = 'revisit'"
+    body = "o.record_type IN ('response', 'resource')"
+    insert = "INSERT OR IGNORE INTO taken (warc, offset)"
+    db.execute(
+        f"{insert} SELECT o.warc, o.offset {revisits} CROSS JOIN captures o"
+        f" ON o.urlkey = urlkey(r.refers_to_url) AND o.captured_at = r.refers_to_at AND {body}"
+    )
+    # Other tools' revisits name a digest alone: the first capture that has it, as replay takes it.
+    held = f"SELECT 1 FROM captures o JOIN taken h ON h.warc = o.warc AND h.offset = o.offset AND {body}"
+    db.execute(
+        f"{insert} SELECT warc, offset FROM (SELECT o.warc, o.offset, row_number() OVER"
+        " (PARTITION BY r.warc, r.offset ORDER BY o.captured_at, o.warc, o.offset) AS nth"
+        f" {revisits} CROSS JOIN captures o ON o.payload_digest = r.payload_digest AND {body}"
+        " WHERE r.status IS NOT 304 AND r.payload_digest <> ''"
+        f" AND NOT EXISTS ({held} WHERE o.payload_digest = r.payload_digest)) WHERE nth = 1"
+    )
+    # A 304 that refers to nothing says "as before": the last body before it.
+    db.execute(
+        f"{insert} SELECT warc, offset FROM (SELECT o.warc, o.offset, row_number() OVER"
+        " (PARTITION BY r.warc, r.offset ORDER BY o.captured_at DESC, o.warc, o.offset) AS nth"
+        f" {revisits} CROSS JOIN captures o ON o.urlkey = r.urlkey AND o.captured_at < r.captured_at AND {body}"
+        " WHERE r.status = 304 AND r.refers_to_url IS NULL AND o.status = 200) WHERE nth = 1"
+    )

@@ -1,0 +1,136 @@
+"""What to type instead, where a search found nothing: words of the articles that are written much like it.
+
+Bounded: a word gets some hundred spellings with one change, looked up by key, then as many words that begin alike as
+the time allows.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+
+from sqlite_utils import Database
+
+from archive.expression import Words, leaves, parse
+from archive.language import written_words
+from archive.search import search
+from archive.snippets import MARK_END, MARK_START
+
+SECONDS = 0.3  # a search that finds nothing takes this much longer at most, but for what SQLite is doing then
+MOST_SUGGESTIONS = 3
+# Shorter words are one change away from too many others.
+_LEAST_LETTERS = 4
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяәғқңөұүһі"
+_MOST_NEIGHBOURS = 20_000
+
+
+def suggestions(db: Database, typed: str) -> list[str]:
+    """Searches like this one that find something, the likeliest first."""
+    deadline = time.monotonic() + SECONDS
+    words = list(leaves(parse(typed)))
+    found, meant = list[str](), set[str]()
+    for word in words:
+        if len(word.forms) > 1 or word.prefix or _terms(db, word.forms[0]):
+            continue
+        for form in _alike(db, word.forms[0], deadline):
+            terms = _terms(db, form)
+            if not terms <= meant:  # else a form of a word that was suggested
+                meant |= terms
+                other = _replaced(typed, word, _as_written(db, form))
+                if search(db, other, limit=1).total:
+                    found.append(other)
+            if len(found) == MOST_SUGGESTIONS or time.monotonic() > deadline:
+                return found
+    if not found and len(words) > 1:
+        either = " OR ".join(word.typed if len(word.forms) == 1 else f'"{word.typed}"' for word in words)
+        if search(db, either, limit=1).total:
+            found.append(either)
+    return found
+
+
+def _terms(db: Database, form: str) -> set[str]:
+    return {term for (term,) in db.execute("SELECT term FROM terms WHERE form = ?", [form])}
+
+
+def _alike(db: Database, form: str, deadline: float) -> list[str]:
+    """Words of the articles one change away, those that are in most articles first; else two changes away."""
+    if len(form) < _LEAST_LETTERS:
+        return []
+    rows = db.execute(
+        "SELECT DISTINCT form FROM terms WHERE form IN (SELECT value FROM json_each(?))",
+        [json.dumps(sorted(_one_change(form)))],
+    )
+    near = [other for (other,) in rows]
+    if not near:
+        neighbours = db.execute(
+            "SELECT DISTINCT form FROM terms WHERE form >= ? AND form < ? AND length(form) BETWEEN ? AND ? LIMIT ?",
+            [form[:2], form[:2] + "\U0010ffff", len(form) - 2, len(form) + 2, _MOST_NEIGHBOURS],
+        )
+        near = _within_two(form, (other for (other,) in neighbours), deadline)
+    return sorted(near, key=lambda other: (-_articles_with(db, other), other))
+
+
+def _one_change(form: str) -> set[str]:
+    """The word with two letters swapped, one left out, one changed or one more."""
+    letters = _CYRILLIC if "Ѐ" <= form[0] <= "ӿ" else _LETTERS
+    halves = [(form[:place], form[place:]) for place in range(len(form) + 1)]
+    changed = {head + tail[1] + tail[0] + tail[2:] for head, tail in halves if len(tail) > 1}
+    changed |= {head + tail[1:] for head, tail in halves if tail}
+    changed |= {head + letter + tail[1:] for head, tail in halves if tail for letter in letters}
+    changed |= {head + letter + tail for head, tail in halves for letter in letters}
+    return changed - {form}
+
+
+def _within_two(form: str, others: Iterable[str], deadline: float) -> list[str]:
+    near = list[str]()
+    for number, other in enumerate(others):
+        if number % 500 == 0 and time.monotonic() > deadline:
+            break
+        if _changes(form, other, most=2) <= 2:
+            near.append(other)
+    return near
+
+
+def _changes(one: Sequence[str], other: Sequence[str], *, most: int) -> int:
+    """How many letters differ (Levenshtein); any number over `most` where it is more."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        before, row = row, [number]
+        for place, sign in enumerate(other, 1):
+            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (letter != sign)))
+        if min(row) > most:
+            return most + 1
+    return row[-1]
+
+
+def _articles_with(db: Database, form: str) -> int:
+    """Articles that hold a form of the word, counted up to a hundred."""
+    terms = [f'"{term}"' for term in sorted(_terms(db, form))]
+    found = "SELECT 1 FROM search WHERE search MATCH ? LIMIT 100"
+    return int(db.execute(f"SELECT count(*) FROM ({found})", [" OR ".join(terms)]).fetchone()[0])
+
+
+def _as_written(db: Database, form: str) -> str:
+    """The word as an article writes it, with its own letters: "secim" is "seçim"; in small letters if one does."""
+    seen = list[str]()
+    for hit in search(db, form, limit=5).hits:
+        for text in (hit.snippet, hit.title):
+            plain = text.replace(MARK_START, "").replace(MARK_END, "")
+            seen += [plain[start:end] for start, end, other in written_words(plain) if other == form]
+    best = next((word for word in seen if word[0].islower()), seen[0] if seen else form)
+    return _without_suffix(best, form)
+
+
+def _without_suffix(written: str, form: str) -> str:
+    """What of a written word makes the form: without the suffix after an apostrophe."""
+    for end in range(1, len(written) + 1):
+        if [other for _, _, other in written_words(written[:end])] == [form]:
+            return written[:end]
+    return written
+
+
+def _replaced(typed: str, word: Words, written: str) -> str:
+    start = typed.find(word.typed)
+    return typed[:start] + written + typed[start + len(word.typed) :] if start >= 0 else written

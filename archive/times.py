@@ -1,0 +1,48 @@
+"""Times as people type them, on the command line and in searches: a year, a month, a day, a moment.  No clock.
+
+Dates as sites print them are read by archive/dates.py.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from archive.errors import QueryError
+
+_PARTIAL = re.compile(r"(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[T ]?(\d{2}):?(\d{2})(?::?(\d{2}))?)?)?)?Z?")
+
+
+def parse_time(text: str) -> datetime:
+    """`2024`, `2024-03`, `2024-03-15`, ISO 8601 or 14 digits, in UTC unless it names a zone. Raises QueryError."""
+    if match := _PARTIAL.fullmatch(text.strip()):
+        year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
+        try:
+            return datetime(
+                year or 0,  # the year 0 is none, and said to be
+                1 if month is None else month,
+                1 if day is None else day,
+                hour or 0,
+                minute or 0,
+                second or 0,
+                tzinfo=UTC,
+            )
+        except ValueError as error:
+            raise QueryError(f"{text!r} is not a time: {error}") from error
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise QueryError(
+            f"{text!r} is not a time; examples: 2024, 2024-03-15, 2024-03-15T09:30, 20240315093000"
+        ) from error
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def end_of(text: str) -> datetime:
+    """The first moment after the year, month, day or second that a text names: `--until 2024` includes all of 2024."""
+    at, digits = parse_time(text), len(re.sub(r"\D", "", text))
+    if digits <= 4:
+        return at.replace(year=at.year + 1)
+    if digits <= 6:
+        return (at.replace(day=1) + timedelta(days=32)).replace(day=1)
+    return at + (timedelta(days=1) if digits <= 8 else timedelta(seconds=1))
