@@ -307,7 +307,7 @@ def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> Non
     if shown.comments or shown.comment_count:
         read, told = len(shown.comments), shown.comment_count
         kept = f"{read} kept" if told is None or told == read else f"{read} kept of {told} that the page counts"
-        click.echo(f"  readers' comments: {kept}; --comments prints them")
+        click.echo(f"  readers' comments: {kept} (--comments)")
     if said["access"] == "paywalled":
         click.echo("  behind a paywall, as the page says")
     if shown.findings:

@@ -48,10 +48,11 @@ CLOSE_TEXT_SHARE = 1.3
 OWN_TEXT_CHARS, OWN_PARAGRAPHS_CHARS, OWN_TEXT_SHARE = 500, 250, 0.2
 SUMMARY_CHARS = (25, 60)  # the shortest that is one; so many at its beginning are compared
 BOX_SHARE = 0.3  # of the text at most is in a box that a label opens
-COPY_CHARS = 40  # what is printed twice and has so many letters is a copy
+COPY_CHARS = 70  # what is printed twice and has so many letters is a copy
 PARAGRAPHS = frozenset(("p", "li", "blockquote", "td", "span", "font", "pre", "h2", "h3", "h4", "figure", "figcaption"))
 
 _FRAME = frozenset(("body", "html", "main"))
+_LISTING = frozenset(("ul", "ol", "dl", "li"))
 _LISTS = frozenset(
     ("figure", "blockquote", "ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tfoot", "tr", "td", "th")
 )
@@ -171,6 +172,7 @@ class _Walk:
         self.looks = {run: look_of(run) for run in runs}
         self.weights: Counter[HtmlElement] = Counter()  # what the article's paragraphs stand in, in characters
         self.parents: set[HtmlElement] = set()  # and what directly
+        self.around: set[HtmlElement | None] = set()  # what holds several of those, as the parts of a live blog
 
     def body(self) -> tuple[tuple[Run, ...], HtmlElement | None]:
         """The runs of the body, and the element they stand in."""
@@ -182,7 +184,9 @@ class _Walk:
         if not any(run in self.matched and is_prose(run) for run in runs):
             self.matched |= {run for run in runs if is_prose(run)} or {run for run in runs if is_caption(run)}
         prose = [run for run in runs if run in self.matched and is_prose(run)]
-        self.parents = {run.path[1] for run in prose if len(run.path) > 1 and not is_notice(run.text)}
+        self.parents = {_container(run) for run in prose if len(run.path) > 1 and not is_notice(run.text)}
+        around = Counter(parent.getparent() for parent in self.parents)
+        self.around = {element for element, count in around.items() if count > 1}
         for run in prose:
             for element in run.path:
                 self.weights[element] += len(run.text)
@@ -215,11 +219,11 @@ class _Walk:
                     reach = max(reach, ends.get(look, -1))
 
     def is_copy(self, run: Run, texts: dict[str, Run]) -> bool:
-        """Whether a text was there before, set otherwise or in a list: for the printer, or for a machine's eyes."""
+        """Whether a paragraph was there before, set otherwise: a copy for the printer, or for a machine to read."""
         letters = letters_of(run.text)
         if len(letters) < COPY_CHARS or (same := texts.setdefault(letters, run)) is run:
             return False
-        return run.kind is BlockKind.ITEM or self.looks[same] != self.looks[run]
+        return run.kind in (BlockKind.PARAGRAPH, BlockKind.CAPTION) and self.looks[same] != self.looks[run]
 
     def with_siblings(self, region: HtmlElement) -> HtmlElement:
         """The region, or what holds it and its like, where the text goes on in elements of the same class."""
@@ -327,7 +331,8 @@ class _Walk:
             return inside
         if inside and near and alike:
             return True
-        return is_prose(run) and (near or (alike and not later))
+        among = alike or (len(run.path) > 1 and run.path[1] in self.around)
+        return is_prose(run) and (near or (among and not later))
 
     def is_in_the_text(self, run: Run) -> bool:
         """Whether a list or table stands among the paragraphs, and not in a box."""
@@ -355,8 +360,8 @@ class _Walk:
         """The element that holds the body: where the matched text is, unless the title says otherwise."""
         prose = [run for run in self.runs if run in self.matched and is_prose(run)]
         found = lowest_holder(prose, share=REGION_SHARE)
-        if found is not None and found.tag in PARAGRAPHS and found.getparent() is not None:
-            found = found.getparent()
+        while found is not None and (found.tag in PARAGRAPHS or found.tag in _LISTING):
+            found = found.getparent()  # a list of sentences is a part of the text
         anchored = self.near_title()
         if found is None and anchored is None:
             return lowest_holder([run for run in self.runs[self.start :] if is_prose(run)], share=REGION_SHARE)
@@ -386,6 +391,11 @@ class _Walk:
             if element in holders or (not later and element.find(".//img") is not None):
                 return element
         return None
+
+
+def _container(run: Run) -> HtmlElement:
+    """What a paragraph stands in; of an item, what its list stands in."""
+    return next((element for element in run.path[1:] if element.tag not in _LISTING), run.path[1])
 
 
 def _names_other_page(run: Run) -> bool:
