@@ -115,6 +115,8 @@ class _Reading:
         runs = read_runs(root)
         language = self.language(head, runs)
         spam = find_spam(page, root, runs, head=head, site=self.site, language=language)
+        if spam.replaced:
+            return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings, hosts=spam.hosts)
         comments = read_comments(
             root,
             runs,
@@ -152,8 +154,6 @@ class _Reading:
         )
         body = replace(body, runs=self.without_byline(body.runs, head, byline))
         images = read_images(head, body.region, title=title.run.node if title.run else None, url=page.url)
-        if spam.replaced:
-            return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings, hosts=spam.hosts)
         kind, reason = decide(
             Evidence(
                 url=page.url,

@@ -87,21 +87,19 @@ def find_body(
     that a profile names.
     """
     pruned = prune(root, runs, title)
-    seen = [run for run in runs if not run.hidden and pruned.isdisjoint(run.path)]
-    start = seen.index(title) + 1 if title is not None and title in seen else 0
-    prose = [run for run in seen[start:] if is_prose(run)] or [run for run in seen if is_prose(run)]
+    walk = _Walk(runs, [run for run in runs if not run.hidden and pruned.isdisjoint(run.path)], title, place, summary)
+    prose = walk.later_prose or [run for run in walk.runs if is_prose(run)]
     core = find_core(prose if place is None else [run for run in prose if place in run.path] or prose)
     share = chars_in(core) / (chars_in(prose) or 1)
     theirs = ""
     if place is None and (share < CORE_SHARE or chars_in(core) < CORE_LEAST_CHARS) and _is_for_trafilatura(root):
         theirs = _ask_trafilatura(root, pruned)
-    matched = _among(theirs, seen, core) if theirs else core
-    found, region = _Walk(runs, seen, matched, title, place, summary).body()
+    found, region = walk.body(_among(theirs, walk.runs, core) if theirs else core)
     return Body(found, region, share)
 
 
 def _among(theirs: str, seen: Sequence[Run], core: list[Run]) -> list[Run]:
-    """The runs in trafilatura's text; ours where that is another and shorter one."""
+    """The runs in trafilatura's text; `core` where that text is another and says less."""
     lines, joined = set(theirs.split("\n")), theirs.replace("\n", "")
     if len(seen) * len(joined) >= MATCH_LIMIT:
         return core
@@ -159,23 +157,26 @@ class _Walk:
         self,
         everything: Sequence[Run],
         runs: list[Run],
-        matched: list[Run],
         title: Run | None,
         place: HtmlElement | None,
         summary: str,
     ) -> None:
-        self.everything, self.title, self.place = everything, title, place
-        self.start = runs.index(title) + 1 if title in runs and title is not None else 0
-        self.runs = runs
-        self.matched = set(matched)
+        self.everything, self.runs, self.title, self.place = everything, runs, title, place
+        self.title_letters = bare(title.text) if title is not None else ""
         self.summary = bare(summary)
+        start = runs.index(title) + 1 if title in runs and title is not None else 0
+        self.later = set(runs[start:])  # what stands after the title
+        self.later_prose = [run for run in runs[start:] if is_prose(run)]
         self.looks = {run: look_of(run) for run in runs}
-        self.weights: Counter[HtmlElement] = Counter()  # what the article's paragraphs stand in, in characters
+        self.matched: set[Run] = set()  # what is taken for the article's to begin with
+        self.chars = 0  # of the article's paragraphs
+        self.weights: Counter[HtmlElement] = Counter()  # what those stand in, and how much of them
         self.parents: set[HtmlElement] = set()  # and what directly
         self.around: set[HtmlElement | None] = set()  # what holds several of those, as the parts of a live blog
 
-    def body(self) -> tuple[tuple[Run, ...], HtmlElement | None]:
-        """The runs of the body, and the element they stand in."""
+    def body(self, matched: Sequence[Run]) -> tuple[tuple[Run, ...], HtmlElement | None]:
+        """The runs of the body, and the element they stand in; `matched` are those that say where it is."""
+        self.matched = set(matched)
         region = self.region() if self.place is None else self.place
         if region is None:
             return (), None
@@ -184,21 +185,22 @@ class _Walk:
         if not any(run in self.matched and is_prose(run) for run in runs):
             self.matched |= {run for run in runs if is_prose(run)} or {run for run in runs if is_caption(run)}
         prose = [run for run in runs if run in self.matched and is_prose(run)]
+        self.chars = chars_in(prose)
         self.parents = {_container(run) for run in prose if len(run.path) > 1 and not is_notice(run.text)}
         around = Counter(parent.getparent() for parent in self.parents)
         self.around = {element for element, count in around.items() if count > 1}
         for run in prose:
             for element in run.path:
                 self.weights[element] += len(run.text)
-        self.weights[region] = chars_in(prose)
-        kept = list(self.of_article(runs, prose))
+        kept = list(self.of_article(runs, set(prose)))
         while kept and kept[-1].kind is BlockKind.HEADING:
             kept.pop()
         return (*self.opening(region, kept), *kept), region
 
-    def of_article(self, runs: list[Run], prose: list[Run]) -> Iterator[Run]:
+    def of_article(self, runs: list[Run], prose: set[Run]) -> Iterator[Run]:
         """Those of the region's runs that are the article's; `prose` are the ones that surely are."""
-        places = [index for index, run in enumerate(runs) if run in (prose or self.matched)]
+        sure = prose or self.matched
+        places = [index for index, run in enumerate(runs) if run in sure]
         first, last = (places[0], places[-1]) if places else (0, -1)
         ends = {self.looks[run]: index for index, run in enumerate(runs) if run in prose}
         boxes = self.boxes(runs, first)
@@ -215,7 +217,7 @@ class _Walk:
             if self.is_of_article(run, inside=first <= index <= last, later=index > last, alike=look in ends):
                 if not self.is_copy(run, texts):
                     yield run
-                if index in places:
+                if run in sure:
                     reach = max(reach, ends.get(look, -1))
 
     def is_copy(self, run: Run, texts: dict[str, Run]) -> bool:
@@ -230,11 +232,10 @@ class _Walk:
         names = (region.get("class") or "").split()
         if not names or self.place is not None:
             return region
-        prose = [run for run in self.runs[self.start :] if is_prose(run)]
-        looks = {self.looks[run] for run in prose if region in run.path}
+        looks = {self.looks[run] for run in self.later_prose if region in run.path}
         beside = [
             run
-            for run in prose
+            for run in self.later_prose
             if self.looks[run] in looks
             and region not in run.path
             and any(one.tag == region.tag and (one.get("class") or "").split() == names for one in run.path)
@@ -290,9 +291,8 @@ class _Walk:
         """The highest element that a label opens, where it holds little of the text and nothing stands before it."""
         before = set(runs[index - 1].path) if index else set()
         found: set[HtmlElement] = set()
-        chars = max(self.weights.values(), default=0)
         for element in runs[index].path[1:]:
-            if element in before or self.weights[element] > BOX_SHARE * chars:
+            if element in before or self.weights[element] > BOX_SHARE * self.chars:
                 break
             found = {element}
         return found
@@ -301,8 +301,8 @@ class _Walk:
         """The runs after the title, where that is any text at all."""
         if self.title is None:
             return runs
-        later = set(self.runs[self.start :])
-        return [run for run in runs if run in later] if any(run in later and is_prose(run) for run in runs) else runs
+        later = [run for run in runs if run in self.later]
+        return later if any(map(is_prose, later)) else runs
 
     def is_of_article(self, run: Run, *, inside: bool, later: bool, alike: bool) -> bool:
         """Whether a run is the article's, by where it stands among those that are: between, behind, set alike."""
@@ -354,17 +354,17 @@ class _Walk:
 
     def repeats_title(self, text: str) -> bool:
         """Whether a text is the title once more."""
-        return self.title is not None and len(text) <= 300 and bare(text) == bare(self.title.text)
+        return self.title is not None and len(text) <= 300 and bare(text) == self.title_letters
 
     def region(self) -> HtmlElement | None:
         """The element that holds the body: where the matched text is, unless the title says otherwise."""
         prose = [run for run in self.runs if run in self.matched and is_prose(run)]
         found = lowest_holder(prose, share=REGION_SHARE)
-        while found is not None and (found.tag in PARAGRAPHS or found.tag in _LISTING):
+        while found is not None and found.tag in PARAGRAPHS | _LISTING:
             found = found.getparent()  # a list of sentences is a part of the text
         anchored = self.near_title()
         if found is None and anchored is None:
-            return lowest_holder([run for run in self.runs[self.start :] if is_prose(run)], share=REGION_SHARE)
+            return lowest_holder(self.later_prose, share=REGION_SHARE)
         if found is None or anchored is None:
             return found if anchored is None else anchored
         everywhere = chars_in(prose)
@@ -383,12 +383,11 @@ class _Walk:
         """The lowest element round the title that holds some text after it."""
         if self.title is None:
             return None
-        later = [run for run in self.runs[self.start :] if is_prose(run)]
-        holders = with_ancestors(run.node for run in later)
+        holders = with_ancestors(run.node for run in self.later_prose)
         for element in self.title.node.iterancestors():
             if element.tag in ("body", "html"):
                 return None
-            if element in holders or (not later and element.find(".//img") is not None):
+            if element in holders or (not self.later_prose and element.find(".//img") is not None):
                 return element
         return None
 
