@@ -7,8 +7,12 @@ same subjects: nothing of theirs may go.
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -304,6 +308,24 @@ def test_a_hidden_link_in_a_sentence_is_found_whatever_it_says() -> None:
 
     assert got.article is not None and "gece gündüz" not in got.article.text
     assert [(f.kind, f.hidden_by) for f in got.findings] == [(FindingKind.HIDDEN, "off-screen")]
+
+
+def test_of_words_as_frequent_the_same_is_named_in_every_process() -> None:
+    """The order of a set of words is drawn anew when a process starts; a row must not be."""
+    html = page(foot="".join(f'<a href="https://s{n}.example/">bahis siteleri giris yeni {n}</a> ' for n in range(9)))
+    code = "import sys, test_spam; print(test_spam.read(sys.stdin.read()).findings)"
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            input=html,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parent)},
+        ).stdout
+        for seed in "012"
+    }
+    assert printed == {f"{read(html).findings}\n"} and "the word bahis in link after link" in printed.pop()
 
 
 JAPANESE = (

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from lxml import etree
 from lxml.html import HtmlElement
@@ -32,22 +33,51 @@ def select(tree: HtmlElement, selector: str | None) -> list[HtmlElement]:
     return [one for one in found[:MAX_FOUND] if isinstance(one, HtmlElement)] if isinstance(found, list) else []
 
 
+class Reached(NamedTuple):
+    """The steps of selectors that lead to an element."""
+
+    here: frozenset[int]  # which the element itself is the end of
+    path: frozenset[int]  # or one it stands in
+    is_named: bool  # whether a whole selector ends here
+
+
+NOWHERE = Reached(frozenset(), frozenset(), False)
+
+
 class Places:
-    """Many selectors, asked of one element at a time: searching the tree for each takes longer than all else."""
+    """Many selectors, followed down the tree together: searching the tree for each takes longer than all else."""
 
     def __init__(self, selectors: Sequence[str]) -> None:
-        # Under an id, class or tag that the element itself must have: few are looked at for each.
-        self.by_name: dict[str, list[tuple[_Step, ...]]] = {}
+        self.ends: set[int] = set()  # the steps that end a selector
+        # Each step with its number and that of the step before it, under an id, class or tag that an element must have.
+        self.by_name: dict[str, list[tuple[int, int | None, _Step]]] = {}
+        number = 0
         for selector in selectors:
             for one in selector.split(","):
-                steps = tuple(_steps(one.strip(), selector))
-                self.by_name.setdefault(steps[-1].name, []).append(steps)
+                before = None
+                for step in _steps(one.strip(), selector):
+                    self.by_name.setdefault(step.name, []).append((number, before, step))
+                    before, number = number, number + 1
+                self.ends.add(number - 1)
+
+    def below(self, above: Reached, element: HtmlElement) -> Reached:
+        """The steps that lead to an element, from those that lead to its parent."""
+        names = [f".{cls}" for cls in dict.fromkeys((element.get("class") or "").split())]
+        names += [f"#{element.get('id')}", str(element.tag), "*"]
+        here = frozenset(
+            number
+            for name in names
+            for number, before, step in self.by_name.get(name, ())
+            if (before is None or before in (above.here if step.is_child else above.path)) and step.fits(element)
+        )
+        return Reached(here, above.path | here, not here.isdisjoint(self.ends))
 
     def holds(self, element: HtmlElement) -> bool:
         """Whether one of the selectors names this element."""
-        names = [f".{cls}" for cls in (element.get("class") or "").split()]
-        names += [f"#{element.get('id')}", str(element.tag), "*"]
-        return any(_matches(steps, element) for name in names for steps in self.by_name.get(name, ()))
+        reached = NOWHERE
+        for one in (*reversed(list(element.iterancestors())), element):
+            reached = self.below(reached, one)
+        return reached.is_named
 
 
 def check_selectors(site: Site) -> None:
@@ -128,21 +158,6 @@ def _steps(one: str, whole: str) -> Iterator[_Step]:
         is_child, count = False, count + 1
     if not count:
         raise ConfigError(f"layout selector {whole!r} names nothing")
-
-
-def _matches(steps: tuple[_Step, ...], element: HtmlElement) -> bool:
-    """Whether an element is what the last step says, and stands as the steps before it say."""
-    if len(steps) == 1 or not steps[-1].fits(element):
-        return steps[-1].fits(element)
-    path = [element, *element.iterancestors()]
-    # Where in the path a step may stand: to try each way by itself takes hours for five steps in deep pages.
-    found = [0]
-    for step, below in zip(steps[-2::-1], steps[:0:-1], strict=True):
-        near = [place + 1 for place in found] if below.is_child else range(found[0] + 1, len(path))
-        found = [place for place in near if place < len(path) and step.fits(path[place])]
-        if not found:
-            return False
-    return True
 
 
 @lru_cache(maxsize=256)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from lxml.html import HtmlElement
 
 from archive.config import Learned
-from archive.extract.layout import Places
+from archive.extract.layout import NOWHERE, Places, Reached
 from archive.extract.metadata import bare
 from archive.extract.prose import LINK_DENSE, is_prose
 from archive.extract.runs import Run
@@ -40,34 +41,50 @@ def without_learned(runs: Sequence[Run], learned: Learned | None, title: Run | N
     return kept
 
 
+class _Around(NamedTuple):
+    """What an element stands in."""
+
+    in_place: bool
+    in_list: bool
+    place: Reached  # how far the selectors of places lead
+    of_list: Reached  # and those of lists
+
+
 class _Sites:
     """What is the site's on one page. What holds the title is not, whatever its name."""
 
     def __init__(self, learned: Learned, title: Run | None) -> None:
         self.lines, self.places, self.lists = _compiled(learned)
         self.round_title = set() if title is None else {title.node, *title.node.iterancestors()}
-        self.found: dict[HtmlElement, tuple[bool, bool]] = {}
+        self.found: dict[HtmlElement | None, _Around] = {None: _Around(False, False, NOWHERE, NOWHERE)}
 
     def has(self, run: Run) -> bool:
         """Whether a run is the site's."""
-        in_place, in_list = self.around(run.node)
-        if in_place or (in_list and (run.link_share >= LINK_DENSE or not (is_prose(run) or run.kind in _KEPT_KINDS))):
+        around = self.around(run.node)
+        if around.in_place or (
+            around.in_list and (run.link_share >= LINK_DENSE or not (is_prose(run) or run.kind in _KEPT_KINDS))
+        ):
             return True
         return len(run.text) <= LINE_LIMIT_CHARS and bare(run.text) in self.lines
 
-    def around(self, node: HtmlElement) -> tuple[bool, bool]:
-        """Whether an element stands in a place, and in a list."""
-        above: list[HtmlElement] = []
+    def around(self, node: HtmlElement) -> _Around:
+        """What an element stands in."""
+        inwards: list[HtmlElement] = []
         element: HtmlElement | None = node
         while element is not None and element not in self.found:
-            above.append(element)
+            inwards.append(element)
             element = element.getparent()
-        place, among = (False, False) if element is None else self.found[element]
-        for one in reversed(above):
+        around = self.found[element]
+        for one in reversed(inwards):
             is_open = one not in self.round_title
-            place, among = place or (is_open and self.places.holds(one)), among or (is_open and self.lists.holds(one))
-            self.found[one] = place, among
-        return place, among
+            place, of_list = self.places.below(around.place, one), self.lists.below(around.of_list, one)
+            around = self.found[one] = _Around(
+                around.in_place or (is_open and place.is_named),
+                around.in_list or (is_open and of_list.is_named),
+                place,
+                of_list,
+            )
+        return around
 
 
 @lru_cache(maxsize=64)

@@ -173,14 +173,15 @@ class Standing:
 
     def _stuffing(self, runs: Iterable[Run], hosts: Sequence[str]) -> str:
         """A word that most links of a list hold, and that is no name of theirs; "" when there is none."""
-        labels: dict[HtmlElement, set[str]] = {}
+        labels: dict[HtmlElement, list[str]] = {}
         for run in runs:
             for element, is_tail in run.slots:
                 link = element if element.tag == "a" and not is_tail else next(element.iterancestors("a"), None)
                 if link is None or len(labels) >= MAX_LABELS or not self.hosts_of([link.get("href") or ""]):
                     continue
-                labels.setdefault(link, set()).update(re.findall(r"\w{4,40}", fold(inner_text(link, limit=200))))
-        counts = Counter(word for words in labels.values() for word in words)
+                labels.setdefault(link, []).extend(re.findall(r"\w{4,40}", fold(inner_text(link, limit=200))))
+        # Each word once a link, in the order of the page: of two as frequent, the same is named each time.
+        counts = Counter(word for words in labels.values() for word in dict.fromkeys(words))
         own = fold(" ".join([bare_host(self.url), *self.site_names[:4]]))
         for word, count in counts.most_common(3):
             is_name = word in own or word.startswith("http") or 2 * sum(word in host for host in hosts) >= len(hosts)
