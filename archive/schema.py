@@ -20,7 +20,7 @@ from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
 from archive.warc import parse_warc_date
 
-SCHEMA_VERSION = 4  # PRAGMA user_version; raised with every migration
+SCHEMA_VERSION = 5  # PRAGMA user_version; raised with every migration
 
 # table → column → (SQL type and constraints, what it says)
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -294,6 +294,19 @@ def m003_truncated(db: Database) -> None:
 @migrations()
 def m004_extraction(db: Database) -> None:
     """What reading a page says beside its wording. Rebuild to fill it for files that were indexed before."""
+    _complete(db)
+    # Wordings that are no longer shown, by the id of their row in `versions`: for `muragat search --all-versions`.
+    db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS search_older USING fts5(title, body, names, tokenize = 'unicode61')")
+
+
+@migrations()
+def m005_reading(db: Database) -> None:
+    """What people ask of an archive: views, hidden pages, near-duplicates. Rebuild to fill what is new."""
+    _complete(db)
+
+
+def _complete(db: Database) -> None:
+    """Make the tables, columns, indexes and views that are described above and not there yet."""
     for table, columns in TABLES.items():
         if not db.table(table).exists():
             _create(db, table)
@@ -303,8 +316,6 @@ def m004_extraction(db: Database) -> None:
                 db.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
     for statement in _INDEXES:
         db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"))
-    # Wordings that are no longer shown, by the id of their row in `versions`: for `muragat search --all-versions`.
-    db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS search_older USING fts5(title, body, names, tokenize = 'unicode61')")
     for view, select in _VIEWS.items():
         db.execute(f"CREATE VIEW IF NOT EXISTS {view} AS {select}")
 

@@ -1,0 +1,236 @@
+"""What needs other captures, made from all of them: current wordings, joined pages, since when one is gone, search.
+
+Part of the indexer (archive/index.py). Whatever the order in which captures came, the rows are the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from urllib.parse import urljoin, urlsplit
+
+from sqlite_utils import Database
+
+from archive.language import search_pairs
+from archive.model import PageKind
+from archive.schema import stable_id
+
+
+def derive(db: Database, keys: Iterable[str]) -> None:
+    """Make the article rows of these urlkeys, and of the pages joined to them, anew from all captures."""
+    todo = set(keys)
+    for key in keys:
+        for (first,) in db.execute(
+            "SELECT DISTINCT first_page FROM versions WHERE article = ? AND first_page NOT NULL", [key]
+        ):
+            todo.add(first)
+        for (part,) in db.execute(
+            "SELECT DISTINCT article FROM versions WHERE first_page = ? OR canonical = ?", [key, key]
+        ):
+            todo.add(part)
+    for key in sorted(todo):
+        # A 304 says that the page is as it was: it shows what the 200 before it shows.
+        db.execute(
+            "UPDATE captures AS n SET (version, comment_count) ="
+            " (SELECT c.version, c.comment_count FROM captures c WHERE c.urlkey = n.urlkey"
+            " AND c.status = 200 AND c.truncated IS NULL"
+            " AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
+            " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1) WHERE n.urlkey = ? AND n.status = 304",
+            [key],
+        )
+        db.execute(
+            "DELETE FROM search_older WHERE rowid IN (SELECT id FROM versions WHERE article = ? AND NOT EXISTS"
+            " (SELECT 1 FROM captures WHERE captures.version = versions.id))",
+            [key],
+        )
+        db.execute(
+            "DELETE FROM versions WHERE article = ? AND NOT EXISTS"
+            " (SELECT 1 FROM captures WHERE captures.version = versions.id)",
+            [key],
+        )
+        db.execute(
+            "UPDATE versions SET (seen_to, captures) ="
+            " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id) WHERE article = ?",
+            [key],
+        )
+        _derive_comments(db, key)
+    for key in sorted(todo):
+        _derive_article(db, key)
+
+
+def _derive_comments(db: Database, key: str) -> None:
+    """When the comments below a page were seen, from all captures that show them."""
+    confirming = db.execute("SELECT warc, offset, captured_at FROM captures WHERE urlkey = ? AND status = 304", [key])
+    for warc, offset, at in confirming.fetchall():
+        db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [warc, offset])
+        db.execute(
+            "INSERT INTO comment_sightings SELECT ?, ?, s.position, s.comment, s.posted_at, s.posted_precision,"
+            " s.posted_as, s.depth FROM comment_sightings s JOIN (SELECT warc, offset FROM captures WHERE urlkey = ?"
+            " AND status = 200 AND truncated IS NULL AND (captured_at, warc, offset) < (?, ?, ?)"
+            " ORDER BY captured_at DESC, warc DESC, offset DESC LIMIT 1) c ON c.warc = s.warc AND c.offset = s.offset",
+            [warc, offset, key, at, warc, offset],
+        )
+    db.execute(
+        "UPDATE comments SET (first_seen_at, last_seen_at, captures) = (SELECT min(c.captured_at), max(c.captured_at),"
+        " count(*) FROM comment_sightings s JOIN captures c ON c.warc = s.warc AND c.offset = s.offset"
+        " WHERE s.comment = comments.id), (posted_at, posted_precision, posted_as, depth) = (SELECT s.posted_at,"
+        " s.posted_precision, s.posted_as, s.depth FROM comment_sightings s JOIN captures c ON c.warc = s.warc"
+        " AND c.offset = s.offset WHERE s.comment = comments.id ORDER BY c.captured_at, c.warc, c.offset LIMIT 1)"
+        " WHERE article = ?",
+        [key],
+    )
+    db.execute("DELETE FROM comments WHERE article = ? AND captures = 0", [key])
+
+
+# The newest capture that shows a wording; ties by file and offset.
+_CURRENT = (
+    "SELECT v.*, c.captured_at AS c_at, c.warc AS c_warc, c.offset AS c_offset, c.url AS c_url,"
+    " c.comment_count AS c_comment_count"
+    " FROM captures c JOIN versions v ON v.id = c.version WHERE c.urlkey = ? AND c.status IS NOT 304"
+    " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1"
+)
+
+
+def _gone_at(db: Database, key: str) -> str | None:
+    """The first capture, since the article was there last, that answers "not found" or sends us to the front page."""
+    later = db.execute(
+        "SELECT captured_at, url, status, kind, location FROM captures WHERE urlkey = ?"
+        " AND (status IN (404, 410) OR kind = 'gone' OR status BETWEEN 300 AND 399 AND location IS NOT NULL)"
+        " AND captured_at > (SELECT max(captured_at) FROM captures WHERE urlkey = ? AND version IS NOT NULL)"
+        " ORDER BY captured_at",
+        [key, key],
+    )
+    for at, url, status, kind, location in later:
+        if status in (404, 410) or kind == PageKind.GONE or _is_front_page(url, location):
+            return str(at)
+    return None
+
+
+def _is_front_page(url: str, location: str) -> bool:
+    """Whether a redirect leads from a page to the front page of its own host."""
+    try:
+        here, there = urlsplit(url), urlsplit(urljoin(url, location))
+    except ValueError:
+        return False
+    same = here.netloc.removeprefix("www.") == there.netloc.removeprefix("www.")
+    return same and there.path in ("", "/") and not there.query and here.path not in ("", "/")
+
+
+def _current(db: Database, key: str) -> dict[str, object] | None:
+    return next(iter(db.query(_CURRENT, [key])), None)
+
+
+def _derive_article(db: Database, key: str) -> None:
+    identity = stable_id(key)
+    _remove_article(db, identity)
+    now = _current(db, key)
+    if now is None or _belongs_elsewhere(db, key, now):
+        return
+    parts = [now, *_continuations(db, key, now)]
+    text = "\n\n".join(str(part["text"]) for part in parts)
+    gone_at = _gone_at(db, key)
+    seen = db.execute(
+        "SELECT min(captured_at), max(captured_at), count(DISTINCT version) FROM captures"
+        " WHERE urlkey = ? AND version IS NOT NULL",
+        [key],
+    ).fetchone()
+    copied = (
+        "site",
+        "title",
+        "lead",
+        "section",
+        "language",
+        "published_at",
+        "published_precision",
+        "published_as",
+        "modified_at",
+        "access",
+    )
+    row: dict[str, object] = {
+        "id": identity,
+        "urlkey": key,
+        "url": now["c_url"],
+        **{name: now[name] for name in copied},
+        "comment_count": now["c_comment_count"],
+        "text": text,
+        "pages": len(parts),
+        "version": now["id"],
+        "versions": seen[2],
+        "first_seen_at": seen[0],
+        "last_seen_at": seen[1],
+        "gone_at": gone_at,
+        "warc": now["c_warc"],
+        "offset": now["c_offset"],
+    }
+    db.table("articles").insert(row)
+    authors, tags = json.loads(str(now["authors"])), json.loads(str(now["tags"]))
+    db.conn.executemany(
+        "INSERT INTO article_authors VALUES (?, ?, ?)", [(identity, name, place) for place, name in enumerate(authors)]
+    )
+    db.conn.executemany("INSERT OR IGNORE INTO article_tags VALUES (?, ?)", [(identity, tag) for tag in tags])
+    db.conn.executemany(
+        "INSERT INTO images (article, position, url, alt, caption, credit, width, height)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(identity, place, *_of_image(image)) for place, image in enumerate(json.loads(str(now["images"])))],
+    )
+    _add_to_search(db, identity, now, text, names=[*authors, *tags, str(now["section"] or "")])
+    _add_older(db, key, now)
+
+
+def _add_older(db: Database, key: str, now: dict[str, object]) -> None:
+    """Make the wordings found that an article showed before; one that was found already says what it said."""
+    db.execute("DELETE FROM search_older WHERE rowid = ?", [now["id"]])
+    older = db.query(
+        "SELECT * FROM versions WHERE article = ? AND id <> ? AND id NOT IN"
+        " (SELECT rowid FROM search_older WHERE rowid IN (SELECT id FROM versions WHERE article = ?))",
+        [key, now["id"], key],
+    )
+    for version in list(older):
+        names = [*json.loads(str(version["authors"])), *json.loads(str(version["tags"])), str(version["section"] or "")]
+        _add_to_search(db, int(str(version["id"])), version, str(version["text"]), names=names, table="search_older")
+
+
+def _of_image(image: dict[str, object]) -> tuple[object, ...]:
+    return tuple(image.get(name) for name in ("url", "alt", "caption", "credit", "width", "height"))
+
+
+def _remove_article(db: Database, identity: int) -> None:
+    for table, column in (
+        ("search", "rowid"),
+        ("article_authors", "article"),
+        ("article_tags", "article"),
+        ("images", "article"),
+    ):
+        db.execute(f"DELETE FROM {table} WHERE {column} = ?", [identity])
+    db.execute("DELETE FROM articles WHERE id = ?", [identity])
+
+
+def _belongs_elsewhere(db: Database, key: str, version: dict[str, object]) -> bool:
+    """Whether this page is part or copy of another article: a continuation, or rel=canonical with the same title."""
+    if version["first_page"] and _current(db, str(version["first_page"])):
+        return True
+    canonical = version["canonical"]
+    if not canonical or str(canonical).partition(")")[0] != key.partition(")")[0]:
+        return False
+    target = _current(db, str(canonical))
+    return target is not None and target["title"] == version["title"]
+
+
+def _continuations(db: Database, key: str, first: dict[str, object]) -> list[dict[str, object]]:
+    keys = [
+        row[0] for row in db.execute("SELECT DISTINCT article FROM versions WHERE first_page = ? AND page > 1", [key])
+    ]
+    pages = [page for page in (_current(db, part) for part in keys) if page and page["first_page"] == key]
+    return sorted(pages, key=lambda page: (page["page"], page["article"]))
+
+
+def _add_to_search(
+    db: Database, identity: int, version: dict[str, object], text: str, *, names: list[str], table: str = "search"
+) -> None:
+    language = str(version["language"]) if version["language"] else None
+    title = search_pairs(str(version["title"]), language)
+    body = search_pairs(f"{version['lead'] or ''}\n{text}", language)
+    others = search_pairs(" ".join(names), language)
+    columns = [" ".join(term for _, term in pairs) for pairs in (title, body, others)]
+    db.execute(f"INSERT INTO {table} (rowid, title, body, names) VALUES (?, ?, ?, ?)", [identity, *columns])
+    db.conn.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", sorted({*title, *body, *others}))
