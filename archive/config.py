@@ -126,6 +126,11 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return ZoneInfo(self.read.zone)
 
     @property
+    def crawl_digest(self) -> str:
+        """SHA-256 of the rules of crawling: when it changed, pages may offer links that were not followed before."""
+        return sha256(msgspec.json.encode(self.crawl)).hexdigest()
+
+    @property
     def unlearned(self) -> Site:
         """The profile as its owner wrote it: what learning starts from, so that it finds the same each time."""
         return msgspec.structs.replace(self, learned=None) if self.learned else self

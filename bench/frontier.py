@@ -48,7 +48,7 @@ def push(frontier: SqliteFrontier, start: int, end: int) -> float:
     """Enter URLs as listings offer them; how many a second."""
     began = time.monotonic()
     for first in range(start, end, LISTING):
-        frontier.offer(offers(first, min(first + LISTING, end)), now=time.time())
+        frontier.offer(offers(first, min(first + LISTING, end)))
     return (end - start) / (time.monotonic() - began)
 
 

@@ -174,14 +174,25 @@ def first_crawl(
     crawl = Crawl(name=name, lab=lab, directory=directory, robots=switches["robots"] == "normal")
     for requests in kill_after:
         seconds = chance.uniform(0.0, 1.0) if chance else 0.0
-        # A run may end before: it leaves a host alone that fails too often in a row.
-        while not crawl.run_and_kill(after=requests, seconds=seconds) and len(crawl.runs) < 3 * MAX_RUNS:
-            if not crawl.left():
-                break
+        if not run_until_killed(crawl, after=requests, seconds=seconds):
+            break
     crawl.run_to_the_end()
     crawl.close()
     lab.switch(NO_FAULTS)
     return crawl
+
+
+def run_until_killed(crawl: Crawl, *, after: int, seconds: float) -> bool:
+    """Crawl until the kill; False when nothing is left to be killed at.
+
+    A run may end before: it leaves a host alone that fails too often in a row.
+    """
+    while len(crawl.runs) < 3 * MAX_RUNS:
+        if crawl.run_and_kill(after=after, seconds=seconds):
+            return True
+        if not crawl.left():
+            break
+    return False
 
 
 def make_archive(lab: Lab, root: Path) -> ArchiveDir:

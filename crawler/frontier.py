@@ -192,11 +192,10 @@ class Rest:
 class Frontier(Protocol):
     """The URLs of one site, for one run over it."""
 
-    left: frozenset[
-        str
-    ]  # URLs that a process which died had leased; the rest of them is released once its WARC is read
+    # URLs that a process which died had leased; the rest of them is released once its WARC is read.
+    left: frozenset[str]
 
-    def offer(self, offers: Iterable[Offer], *, now: float) -> None:
+    def offer(self, offers: Iterable[Offer]) -> None:
         """Enter seeds."""
 
     def tells_news(self, offers: Iterable[Offer]) -> bool:

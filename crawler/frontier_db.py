@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from heapq import nsmallest
+from heapq import merge
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -23,8 +24,8 @@ from archive.errors import LockedError, MuragatError, SchemaTooNewError
 from crawler import account
 from crawler.frontier import BITS, Counts, Finish, Kind, Lease, Offer, Rest, Source, Why
 
-VERSION = 2
-_KINDS = tuple(Kind)  # what tells most of a site comes first
+VERSION = 3
+_RANK = {kind: rank for rank, kind in enumerate(Kind)}  # what tells most of a site comes first
 # Links that most pages of a site repeat are entered once: how many of them are remembered, 150 bytes each.
 _MEMORY = 50_000
 
@@ -59,8 +60,8 @@ _INDEXES = """
 DROP INDEX IF EXISTS urls_queue;
 CREATE INDEX IF NOT EXISTS urls_by_host ON urls (site, state, host, priority DESC, depth, due_at);
 CREATE INDEX IF NOT EXISTS urls_retry ON urls (site, due_at) WHERE state = 'waiting' AND due_at > 0;
-CREATE INDEX IF NOT EXISTS urls_offered ON urls (site, offered_in);
-CREATE INDEX IF NOT EXISTS urls_listed ON urls (site, listed_on) WHERE listed_on IS NOT NULL;
+DROP INDEX IF EXISTS urls_offered;
+DROP INDEX IF EXISTS urls_listed;
 """
 # What version 1 had not.
 _ADDED = (
@@ -174,14 +175,15 @@ class SqliteFrontier:
         """Begin a run: leftovers wait, and what is due; of the pages `judged`, only those `chosen`, due or not.
 
         What is leased was left by a process that died, and stays so: whoever has read its WARC releases the rest of
-        `left`. `profile` is the digest of the site's rules: when they changed, no validator says that a page is known.
+        `left`. `profile` is the digest of the rules of crawling: when they changed, no validator says that a page is
+        known.
 
         `only_new`: nothing is leased but what this run is offered. `max_urls`, refused ones included, and
         `max_urls_elsewhere` on one host that is not the site's own: what is offered beyond them is counted, not kept.
         """
         self._db = connection
         self.site = site
-        self._only_new = only_new
+        self._ours = ""  # what the URLs of this run are found by in SQL, where they are but some of the site's
         self._max_urls, self._max_urls_elsewhere = max_urls, max_urls_elsewhere
         self._turned_away = dict[str, int]()  # by the bound
         self._entered = set[tuple[object, ...]]()
@@ -195,6 +197,8 @@ class SqliteFrontier:
                 (site, name, os.getpid(), now, profile, not only_new),
             ).fetchone()
             self.run = int(row[0])
+            if only_new:
+                self._ours = f" AND offered_in = {self.run}"
             # Answered or not when their process died: whoever reads the tail of its WARC knows.
             self.left = frozenset(
                 url
@@ -229,7 +233,7 @@ class SqliteFrontier:
             key,
         )
 
-    def offer(self, offers: Iterable[Offer], *, now: float) -> None:
+    def offer(self, offers: Iterable[Offer]) -> None:
         """Enter seeds."""
         with self._entering():
             self._enter(offers)
@@ -272,16 +276,18 @@ class SqliteFrontier:
         hosts = self._waiting_hosts() - set(besides)
         if not hosts:
             return []
-        only = f" AND offered_in = {self.run}" if self._only_new else ""
-        rows = list[tuple[object, ...]]()
         # Host by host, each along the index: a host that has plenty in hand would otherwise be walked over each time.
-        for host in hosts:
-            rows += self._db.execute(
+        found = [
+            self._db.execute(
                 f"SELECT {_LEASE}, due_at FROM urls WHERE site = ? AND state = 'waiting' AND host = ? AND due_at <= ?"
-                f"{only} ORDER BY priority DESC, depth, due_at LIMIT ?",
+                f"{self._ours} ORDER BY priority DESC, depth, due_at LIMIT ?",
                 (self.site, host, now, count),
-            ).fetchall()
-        best = nsmallest(count, rows, key=lambda row: (-row[3], row[4], row[-1]))  # type: ignore[operator]
+            )
+            for host in hosts
+        ]
+        best = list(islice(merge(*found, key=lambda row: (-row[3], row[4], row[-1])), count))
+        for cursor in found:
+            cursor.close()
         with unsynced(self._db):  # leases die with their process anyway
             self._db.executemany(
                 "UPDATE urls SET state = 'leased' WHERE site = ? AND url = ?", [(self.site, row[0]) for row in best]
@@ -370,7 +376,7 @@ class SqliteFrontier:
     def _done(self, finish: Finish) -> None:
         same = finish.status == 304  # what is known of the page holds; its validators too, unless it names new ones
         self._db.execute(
-            "UPDATE urls SET state = 'done', reason = NULL, attempts = attempts + 1, due_at = :due, fetched_in = :run,"
+            "UPDATE urls SET state = 'done', reason = NULL, attempts = 0, due_at = :due, fetched_in = :run,"
             " fetched_at = :at, first_fetched_at = coalesce(first_fetched_at, :at), outcome = :outcome,"
             " status = iif(:same, status, :status), payload_digest = coalesce(:digest, payload_digest),"
             " etag = iif(:same, coalesce(:etag, etag), :etag),"
@@ -466,8 +472,7 @@ class SqliteFrontier:
         listed_in: int | None,
     ) -> None:
         key = (self.site, offer.url)
-        more = _KINDS.index(offer.kind) < _KINDS.index(Kind(kind))
-        if offer.refused is None and not offer.demanded and more:
+        if offer.refused is None and not offer.demanded and _RANK[offer.kind] < _RANK[Kind(kind)]:
             # A page that turns out to be a feed, or a refused link that a page needs: read it as what tells more.
             self._db.execute(
                 "UPDATE urls SET kind = ?, priority = max(priority, ?), depth = min(depth, ?), etag = NULL,"
@@ -491,7 +496,7 @@ class SqliteFrontier:
             self._db.execute(
                 "UPDATE urls SET state = 'waiting', attempts = 0, due_at = 0, reason = NULL, why = ?,"
                 " priority = max(priority, ?) WHERE site = ? AND url = ?",
-                (self._why(offer, announced) if fetched_at else None, offer.priority, *key),
+                (_why(offer, announced) if fetched_at else None, offer.priority, *key),
             )
         bit = BITS[offer.source]
         listed = offer.source is Source.SITEMAP and not offer.kind.tells
@@ -512,10 +517,6 @@ class SqliteFrontier:
                     *key,
                 ),
             )
-
-    @staticmethod
-    def _why(offer: Offer, announced: bool) -> Why | None:
-        return Why.ANNOUNCED if announced else Why.EXPECTED if offer.continues else None
 
     def recall_vanished(self, *, limit: int) -> int:
         """Make wait again what its sitemap names no longer, once all sitemaps are read. How many."""
@@ -554,12 +555,12 @@ class SqliteFrontier:
     def waits(self, *, besides: Iterable[str] = ()) -> bool:
         """Whether any URL waits, due or not, on a host that is not in `besides`."""
         hosts = self._waiting_hosts() - set(besides)
-        if not self._only_new:
+        if not self._ours:
             return bool(hosts)
         return any(
             self._db.execute(
-                "SELECT 1 FROM urls WHERE site = ? AND state = 'waiting' AND host = ? AND offered_in = ? LIMIT 1",
-                (self.site, host, self.run),
+                f"SELECT 1 FROM urls WHERE site = ? AND state = 'waiting' AND host = ?{self._ours} LIMIT 1",
+                (self.site, host),
             ).fetchone()
             for host in hosts
         )
@@ -642,9 +643,8 @@ class SqliteFrontier:
     def finish_run(self, *, now: float, reason: str) -> None:
         """Note the end of this run; what is still leased waits again."""
         with transaction(self._db):
-            ours = " AND offered_in = " + str(self.run) if self._only_new else ""
             self._db.execute(
-                f"UPDATE urls SET state = 'waiting' WHERE site = ? AND state = 'leased'{ours}", (self.site,)
+                f"UPDATE urls SET state = 'waiting' WHERE site = ? AND state = 'leased'{self._ours}", (self.site,)
             )
             self._db.execute("UPDATE runs SET finished_at = ?, reason = ? WHERE id = ?", (now, reason, self.run))
 
@@ -656,6 +656,10 @@ def _is_news(lastmod: float | None, *, announced_at: float | None, fetched_at: f
     if announced_at is not None:
         return lastmod > announced_at + 1.0  # sources of one site round seconds their own way
     return fetched_at is None or lastmod > fetched_at
+
+
+def _why(offer: Offer, announced: bool) -> Why | None:
+    return Why.ANNOUNCED if announced else Why.EXPECTED if offer.continues else None
 
 
 def lock_site(folder: Path, site: str) -> IO[str]:

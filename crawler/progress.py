@@ -39,8 +39,8 @@ class Progress:
         self._timer = asyncio.get_running_loop().call_later(self._every, self._print)
 
     def _print(self) -> None:
-        if self._run.report is not None:
-            return  # the run has ended, and its frontier is closed
+        if self._run.ended:
+            return
         now, done = time.monotonic(), self._run.recorder.captures
         rate = (done - self._last[1]) / max(now - self._last[0], 0.001)
         self._last = (now, done)

@@ -91,6 +91,7 @@ class CrawlRun:
         self.homes = frozenset(filter(None, map(self.address, self.site.crawl.seeds)))
         self.notes: list[str] = []
         self.report: Report | None = None
+        self.ended = False  # from then on the frontier cannot be asked
         self._lock: IO[str] = lock_site(self.directory.locks, self.site.name)
         self._db = connect(self.directory.frontier_db)
         self.recorder = Recorder(
@@ -124,7 +125,7 @@ class CrawlRun:
             now=now,
             full=full,
             only_new=bool(self.only),
-            profile=self.site.digest,
+            profile=self.site.crawl_digest,
             max_urls=self.site.crawl.max_urls,
             max_urls_elsewhere=self.site.crawl.max_urls_elsewhere,
             judged=judged,
@@ -197,6 +198,7 @@ class CrawlRun:
             if self.recorder.failure is None:
                 self.recorder.close(crawl=self.name, reason=reason, counts=summary)
         finally:
+            self.ended = True
             self.frontier.finish_run(now=time.time(), reason=reason)
             self._db.close()
             self._lock.close()

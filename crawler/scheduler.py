@@ -83,7 +83,7 @@ class FrontierScheduler(BaseScheduler):
     def open(self, spider: Spider) -> None:
         """Enter the seeds, and end the leases whose answers a crawl that died has kept."""
         self._open = True
-        self._frontier.offer(self._first_offers(), now=time.time())
+        self._frontier.offer(self._first_offers())
         spider.scheduler = self  # type: ignore[attr-defined]
         spider.end_leases_of_the_dead()  # type: ignore[attr-defined]
         self._commit()
@@ -272,7 +272,7 @@ class FrontierScheduler(BaseScheduler):
         scheme = lease.url.partition(":")[0]
         url = f"{scheme}://{lease.host}/robots.txt"
         offer = Offer(url=url, kind=Kind.ROBOTS, host=lease.host, priority=ROBOTS_PRIORITY, depth=0, found_on=lease.url)
-        self._frontier.offer([offer], now=time.time())
+        self._frontier.offer([offer])
         robots = self._frontier.lease_one(url) or Lease(
             url=url, kind=Kind.ROBOTS, host=lease.host, priority=ROBOTS_PRIORITY, depth=0
         )

@@ -188,3 +188,14 @@ def test_the_look_that_held_on_a_day_is_found(directory: ArchiveDir) -> None:
 @pytest.mark.parametrize("path", sorted(SHIPPED_SITES.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_profiles_are_read(path: Path) -> None:
     assert read_site(path).crawl.seeds
+
+
+def test_a_new_reading_of_pages_changes_no_rule_of_crawling(directory: ArchiveDir) -> None:
+    before = directory.site("haber")
+    write(directory, read='footer = ["Bozkır Haber"]')
+    read_otherwise = directory.site("haber")
+    write(directory, crawl="max_depth = 3")
+    crawled_otherwise = directory.site("haber")
+
+    assert before.digest != read_otherwise.digest
+    assert before.crawl_digest == read_otherwise.crawl_digest != crawled_otherwise.crawl_digest

@@ -78,7 +78,7 @@ def state(db: sqlite3.Connection, url: str) -> str:
 
 def test_a_url_is_leased_once_and_then_done(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a"))], now=NOW)
+    frontier.offer([page(at("a"))])
 
     first, second = frontier.lease(10, now=NOW), frontier.lease(10, now=NOW)
     frontier.commit([fetched(at("a"))])
@@ -91,7 +91,7 @@ def test_a_url_is_leased_once_and_then_done(db: sqlite3.Connection) -> None:
 
 def test_a_retry_waits_for_its_moment_and_counts_its_attempts(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a"))], now=NOW)
+    frontier.offer([page(at("a"))])
     frontier.lease(1, now=NOW)
 
     frontier.commit([Finish(url=at("a"), at=NOW, status=503, failed="HTTP 503", retry_at=NOW + 5)])
@@ -102,9 +102,19 @@ def test_a_retry_waits_for_its_moment_and_counts_its_attempts(db: sqlite3.Connec
     assert again.attempts == 1
 
 
+def test_what_is_read_again_in_one_run_has_all_its_attempts_each_time(db: sqlite3.Connection) -> None:
+    """A robots.txt grows old in a crawl of many days."""
+    frontier = begin(db)
+    frontier.offer([page(at("robots.txt"), kind=Kind.ROBOTS)])
+    for hour in range(3):
+        lease = frontier.lease_one(at("robots.txt"))
+        assert lease is not None and lease.attempts == 0
+        frontier.commit([Finish(url=lease.url, at=NOW + hour, status=200, outcome=Outcome.NEW)])
+
+
 def test_a_failure_and_a_refusal_are_told_apart_with_their_reasons(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a")), page(at("b"))], now=NOW)
+    frontier.offer([page(at("a")), page(at("b"))])
     frontier.lease(2, now=NOW)
 
     frontier.commit(
@@ -120,7 +130,7 @@ def test_a_failure_and_a_refusal_are_told_apart_with_their_reasons(db: sqlite3.C
 
 def test_a_released_lease_is_handed_out_again(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a"))], now=NOW)
+    frontier.offer([page(at("a"))])
     frontier.release(urls(frontier.lease(1, now=NOW)))
 
     assert urls(frontier.lease(1, now=NOW)) == [at("a")]
@@ -132,8 +142,7 @@ def test_what_a_dead_process_had_leased_waits_again(tmp_path: Path) -> None:
         "import os, signal, sys; sys.path.insert(0, '.')\n"
         "from crawler.frontier_db import *\nfrom crawler.frontier import *\n"
         f"f = SqliteFrontier(connect(Path({str(path)!r})), site='haber', name='x', now={NOW})\n"
-        f"f.offer([Offer(url={at('a')!r}, kind=Kind.PAGE, host='haber.example', priority=1, depth=0, found_on='')],"
-        f" now={NOW})\n"
+        f"f.offer([Offer(url={at('a')!r}, kind=Kind.PAGE, host='haber.example', priority=1, depth=0, found_on='')])\n"
         f"assert len(f.lease(9, now={NOW})) == 1\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
@@ -151,7 +160,7 @@ def test_what_a_dead_process_had_leased_waits_again(tmp_path: Path) -> None:
 
 def test_the_end_of_a_run_gives_its_leases_back(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a"))], now=NOW)
+    frontier.offer([page(at("a"))])
     frontier.lease(1, now=NOW)
 
     frontier.finish_run(now=NOW + 9, reason="interrupted")
@@ -172,7 +181,6 @@ def test_urls_come_by_priority_then_depth(db: sqlite3.Connection) -> None:
             page(at("picture"), priority=45, depth=5),
             page(at("seed"), priority=80, depth=0),
         ],
-        now=NOW,
     )
 
     assert urls(frontier.lease(3, now=NOW)) == [at("seed"), at("picture"), at("shallow")]
@@ -181,7 +189,7 @@ def test_urls_come_by_priority_then_depth(db: sqlite3.Connection) -> None:
 
 def test_hosts_that_have_plenty_are_passed_over(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a"), priority=99), page(at("b", "cdn.example"))], now=NOW)
+    frontier.offer([page(at("a"), priority=99), page(at("b", "cdn.example"))])
 
     assert frontier.next_due(besides=["haber.example", "cdn.example"]) is None
     assert urls(frontier.lease(9, now=NOW, besides=["haber.example"])) == [at("b", "cdn.example")]
@@ -190,7 +198,7 @@ def test_hosts_that_have_plenty_are_passed_over(db: sqlite3.Connection) -> None:
 
 def test_whether_anything_waits_counts_what_is_not_due_and_leaves_hosts_out(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a"))], now=NOW)
+    frontier.offer([page(at("a"))])
     frontier.lease(1, now=NOW)
     assert not frontier.waits()
 
@@ -203,7 +211,7 @@ def test_whether_anything_waits_counts_what_is_not_due_and_leaves_hosts_out(db: 
 
 def test_what_is_asked_after_every_request_walks_over_nothing_that_waits(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at(str(number))) for number in range(20_000)], now=NOW)
+    frontier.offer([page(at(str(number))) for number in range(20_000)])
 
     began = time.perf_counter()
     for _ in range(100):
@@ -219,7 +227,7 @@ def test_what_is_asked_after_every_request_walks_over_nothing_that_waits(db: sql
 def visited(db: sqlite3.Connection, *offers: Offer, due_at: float = NOW + DAY) -> None:
     """A first run that fetched these."""
     frontier = begin(db)
-    frontier.offer(offers, now=NOW)
+    frontier.offer(offers)
     frontier.lease(99, now=NOW)
     frontier.commit([fetched(offer.url, due_at=due_at) for offer in offers])
     frontier.finish_run(now=NOW, reason="finished")
@@ -229,7 +237,7 @@ def test_a_url_that_is_not_due_is_skipped_and_says_so(db: sqlite3.Connection) ->
     visited(db, page(at("a")))
     frontier = begin(db, now=NOW + 60)
 
-    frontier.offer([page(at("a"))], now=NOW + 60)
+    frontier.offer([page(at("a"))])
 
     assert frontier.lease(9, now=NOW + 60) == []
     assert frontier.counts() == Counts(offered=1, skipped={"not due yet": 1})
@@ -250,7 +258,7 @@ def test_a_page_is_fetched_early_when_the_site_says_it_changed(
     visited(db, page(at("a")))
     frontier = begin(db, now=NOW + 60)
 
-    frontier.offer([page(at("a"), lastmod=lastmod)], now=NOW + 60)
+    frontier.offer([page(at("a"), lastmod=lastmod)])
 
     assert bool(frontier.lease(9, now=NOW + 60)) is again
 
@@ -259,11 +267,11 @@ def test_a_page_is_fetched_early_when_the_site_says_it_changed(
 def test_what_tells_of_others_is_fetched_in_every_run_but_once(db: sqlite3.Connection, kind: Kind) -> None:
     visited(db, page(SEED, kind=kind))
     frontier = begin(db, now=NOW + 60)
-    frontier.offer([page(SEED, kind=kind)], now=NOW + 60)
+    frontier.offer([page(SEED, kind=kind)])
     leases = frontier.lease(9, now=NOW + 60)
     frontier.commit([fetched(SEED, now=NOW + 61)])
 
-    frontier.offer([page(SEED, kind=kind)], now=NOW + 62)
+    frontier.offer([page(SEED, kind=kind)])
 
     assert urls(leases) == [SEED]
     assert frontier.lease(9, now=NOW + 62) == []
@@ -277,11 +285,11 @@ def test_a_full_run_fetches_everything_again(db: sqlite3.Connection) -> None:
 
 def test_a_url_whose_rule_is_gone_is_fetched(db: sqlite3.Connection) -> None:
     first = begin(db)
-    first.offer([page(at("a"), refused="off-site")], now=NOW)
+    first.offer([page(at("a"), refused="off-site")])
     skipped = first.counts().skipped
 
     second = begin(db, now=NOW + 60)
-    second.offer([page(at("a"))], now=NOW + 60)
+    second.offer([page(at("a"))])
 
     assert skipped == {"off-site": 1}
     assert urls(second.lease(9, now=NOW + 60)) == [at("a")]
@@ -289,7 +297,7 @@ def test_a_url_whose_rule_is_gone_is_fetched(db: sqlite3.Connection) -> None:
 
 def test_a_rule_that_somebody_added_frees_the_queue_of_what_waits(db: sqlite3.Connection) -> None:
     """A calendar trap left a million URLs waiting; the profile now skips them."""
-    begin(db).offer([page(at("calendar/1")), page(at("calendar/2")), page(at("a"))], now=NOW)
+    begin(db).offer([page(at("calendar/1")), page(at("calendar/2")), page(at("a"))])
     frontier = begin(db, now=NOW + 60)
 
     refused = frontier.recheck(lambda url, kind, depth: "skip rule of the profile" if "calendar" in url else None)
@@ -302,9 +310,9 @@ def test_a_rule_that_somebody_added_frees_the_queue_of_what_waits(db: sqlite3.Co
 def test_a_page_link_that_turns_out_to_be_the_feed_is_read_as_one(db: sqlite3.Connection) -> None:
     """`<a href="/feed/">` stands before `<link rel="alternate">`: the first is refused, the second is not."""
     frontier = begin(db)
-    frontier.offer([page(at("feed/"), refused="feed of a page")], now=NOW)
+    frontier.offer([page(at("feed/"), refused="feed of a page")])
 
-    frontier.offer([page(at("feed/"), kind=Kind.FEED, priority=90)], now=NOW)
+    frontier.offer([page(at("feed/"), kind=Kind.FEED, priority=90)])
 
     (lease,) = frontier.lease(9, now=NOW)
     assert (lease.kind, lease.priority) == (Kind.FEED, 90)
@@ -312,9 +320,9 @@ def test_a_page_link_that_turns_out_to_be_the_feed_is_read_as_one(db: sqlite3.Co
 
 def test_a_refused_link_does_not_make_a_feed_a_page(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("feed/"), kind=Kind.FEED)], now=NOW)
+    frontier.offer([page(at("feed/"), kind=Kind.FEED)])
 
-    frontier.offer([page(at("feed/"), refused="feed of a page")], now=NOW)
+    frontier.offer([page(at("feed/"), refused="feed of a page")])
 
     (lease,) = frontier.lease(9, now=NOW)
     assert lease.kind is Kind.FEED
@@ -325,8 +333,8 @@ def test_a_refused_link_does_not_make_a_feed_a_page(db: sqlite3.Connection) -> N
 
 def test_two_sites_in_one_file_do_not_meet(db: sqlite3.Connection) -> None:
     one, other = begin(db, site="one"), begin(db, site="other")
-    one.offer([page(at("a"))], now=NOW)
-    other.offer([page(at("a"))], now=NOW)
+    one.offer([page(at("a"))])
+    other.offer([page(at("a"))])
     one.lease(9, now=NOW)
 
     one.commit([fetched(at("a"))])
@@ -338,7 +346,7 @@ def test_two_sites_in_one_file_do_not_meet(db: sqlite3.Connection) -> None:
 
 def test_a_commit_enters_the_links_with_the_page_that_offered_them(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(SEED, kind=Kind.SEED)], now=NOW)
+    frontier.offer([page(SEED, kind=Kind.SEED)])
     frontier.lease(9, now=NOW)
 
     offers = (page(at("a")), page(at("b"), refused="off-site"))
@@ -351,7 +359,7 @@ def test_a_commit_enters_the_links_with_the_page_that_offered_them(db: sqlite3.C
 
 def test_a_commit_that_breaks_half_way_leaves_nothing(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([page(at("a")), page(at("b"))], now=NOW)
+    frontier.offer([page(at("a")), page(at("b"))])
     frontier.lease(9, now=NOW)
 
     def finishes() -> Iterator[Finish]:
@@ -420,7 +428,7 @@ def test_the_counts_add_up_after_any_sequence_of_operations(db: sqlite3.Connecti
             act = dice.choice(("offer", "lease", "commit", "commit", "release", "recheck"))
             if act == "offer":
                 offers = random_offers(dice, now)
-                frontier.offer(offers, now=now)
+                frontier.offer(offers)
                 offered |= {offer.url for offer in offers}
             elif act == "lease":
                 leased += frontier.lease(dice.randrange(1, 6), now=now, besides=dice.choice(((), ("b.example",))))

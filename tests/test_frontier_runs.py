@@ -105,7 +105,7 @@ def fetch(
 
 def first_run(db: sqlite3.Connection, *pages: Offer) -> None:
     frontier = begin(db)
-    frontier.offer([offer(MAP, kind=Kind.SITEMAP, source=Source.PROFILE)], now=NOW)
+    frontier.offer([offer(MAP, kind=Kind.SITEMAP, source=Source.PROFILE)])
     fetch(frontier, maps={MAP: pages})
     frontier.finish_run(now=NOW, reason="finished")
 
@@ -250,7 +250,7 @@ def test_a_page_is_chosen_before_it_is_due(db: sqlite3.Connection) -> None:
 def test_a_304_keeps_what_is_known_of_the_page(db: sqlite3.Connection) -> None:
     first_run(db)
     frontier = begin(db)
-    frontier.offer([offer(at("a"))], now=NOW)
+    frontier.offer([offer(at("a"))])
     fetch(frontier, etag='"1"')
     again = begin(db, now=NOW + 60, chosen=(at("a"),))
     lease = next(lease for lease in again.lease(9, now=NOW + 60) if lease.url == at("a"))
@@ -264,7 +264,7 @@ def test_a_304_keeps_what_is_known_of_the_page(db: sqlite3.Connection) -> None:
 
 def test_an_answer_without_validators_forgets_the_old_ones(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([offer(at("a"))], now=NOW)
+    frontier.offer([offer(at("a"))])
     fetch(frontier, etag='"1"')
     fetch(begin(db, now=NOW + 60, chosen=(at("a"),)), now=NOW + 60)
 
@@ -279,9 +279,9 @@ def test_an_answer_without_validators_forgets_the_old_ones(db: sqlite3.Connectio
 
 def test_each_source_is_told_apart_and_what_only_it_named(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([offer(MAP, kind=Kind.SITEMAP, source=Source.PROFILE)], now=NOW)
-    frontier.offer([listed("a"), listed("b"), offer(at("b"), source=Source.FEED), offer(at("c"))], now=NOW)
-    frontier.offer([offer(at("b"), source=Source.FEED), listed("a")], now=NOW)  # once more changes nothing
+    frontier.offer([offer(MAP, kind=Kind.SITEMAP, source=Source.PROFILE)])
+    frontier.offer([listed("a"), listed("b"), offer(at("b"), source=Source.FEED), offer(at("c"))])
+    frontier.offer([offer(at("b"), source=Source.FEED), listed("a")])  # once more changes nothing
     fetch(frontier)
 
     told = {one.source: (one.offered, one.new, one.alone) for one in sources(db, "haber", frontier.run)}
@@ -309,10 +309,10 @@ def test_what_was_new_in_the_first_run_is_not_new_in_the_second(db: sqlite3.Conn
 def test_a_run_for_given_pages_leases_nothing_else(db: sqlite3.Connection) -> None:
     first_run(db, listed("a"), listed("b"))
     waiting = begin(db, now=NOW + 30)
-    waiting.offer([offer(at("kalan"))], now=NOW + 30)
+    waiting.offer([offer(at("kalan"))])
 
     frontier = begin(db, now=NOW + 60, only_new=True)
-    frontier.offer([offer(at("a"), source=Source.PROFILE, demanded=True)], now=NOW + 60)
+    frontier.offer([offer(at("a"), source=Source.PROFILE, demanded=True)])
 
     assert fetch(frontier, now=NOW + 60) == [at("a")]
     assert not frontier.waits()
@@ -340,7 +340,7 @@ def test_what_a_host_asked_for_and_what_a_day_has_spent_outlive_the_run(db: sqli
 
 def test_the_tail_moves_with_what_is_committed(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([offer(at("a"))], now=NOW)
+    frontier.offer([offer(at("a"))])
     frontier.lease(1, now=NOW)
     assert frontier.tail() is None
 
@@ -352,7 +352,7 @@ def test_the_tail_moves_with_what_is_committed(db: sqlite3.Connection) -> None:
 
 def test_what_a_dead_run_had_leased_is_known_to_the_next(db: sqlite3.Connection) -> None:
     dead = begin(db)
-    dead.offer([offer(at("a")), offer(at("b"))], now=NOW)
+    dead.offer([offer(at("a")), offer(at("b"))])
     dead.lease(1, now=NOW)
 
     assert begin(db, now=NOW + 60).left == {at("a")}
@@ -368,10 +368,10 @@ def test_the_bounds_hold_over_all_runs_and_what_they_turn_away_is_counted(db: sq
 
     bounds = {"max_urls": 12, "max_urls_elsewhere": 5}
     first = SqliteFrontier(db, site="haber", name="a", now=NOW, **bounds)
-    first.offer(offers(0, "resim.example"), now=NOW)
+    first.offer(offers(0, "resim.example"))
     second = SqliteFrontier(db, site="haber", name="b", now=NOW + 60, **bounds)
-    second.offer(offers(4, "resim.example"), now=NOW)  # three beyond the bound of the host
-    second.offer([*offers(0, "haber.example"), *offers(4, "haber.example")], now=NOW)  # one beyond that of all
+    second.offer(offers(4, "resim.example"))  # three beyond the bound of the host
+    second.offer([*offers(0, "haber.example"), *offers(4, "haber.example")])  # one beyond that of all
 
     counts = second.counts()
 
@@ -386,8 +386,8 @@ def test_the_bounds_hold_over_all_runs_and_what_they_turn_away_is_counted(db: sq
 def test_urls_are_counted_and_listed_by_state_and_rule(db: sqlite3.Connection) -> None:
     frontier = begin(db)
     refused = replace(offer(at("x?share=1")), refused="share or reply link")
-    frontier.offer([offer(at("a")), offer(at("b"))], now=NOW)
-    frontier.offer([refused], now=NOW)
+    frontier.offer([offer(at("a")), offer(at("b"))])
+    frontier.offer([refused])
     frontier.lease(1, now=NOW)
 
     assert tally(db, "haber") == [
@@ -452,7 +452,7 @@ def with_rules(db: sqlite3.Connection, profile: str, *, now: float = NOW) -> Sql
 def test_what_a_rule_refused_waits_when_the_rule_is_gone(db: sqlite3.Connection) -> None:
     first = with_rules(db, "sha256:1")
     rules = {"a": "skip rule of the profile", "b": "robots.txt", "c": "off-site"}
-    first.offer([replace(offer(at(name)), refused=rule) for name, rule in rules.items()], now=NOW)
+    first.offer([replace(offer(at(name)), refused=rule) for name, rule in rules.items()])
 
     unchanged = with_rules(db, "sha256:1", now=NOW + 60)
     unchanged.recheck(lambda url, kind, depth: None)
@@ -466,7 +466,7 @@ def test_what_a_rule_refused_waits_when_the_rule_is_gone(db: sqlite3.Connection)
 def test_new_rules_want_pages_whole(db: sqlite3.Connection) -> None:
     """A 304 has no links in it, and what they lead to may be followed now."""
     first = with_rules(db, "sha256:1")
-    first.offer([offer(at("a"))], now=NOW)
+    first.offer([offer(at("a"))])
     fetch(first, etag='"1"')
 
     again = with_rules(db, "sha256:2", now=NOW + 60).lease_one(at("a"))
@@ -477,11 +477,11 @@ def test_new_rules_want_pages_whole(db: sqlite3.Connection) -> None:
 
 def test_a_page_that_turns_out_to_be_a_feed_is_asked_for_whole(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([offer(at("rss"))], now=NOW)
+    frontier.offer([offer(at("rss"))])
     fetch(frontier, etag='"1"')
     later = begin(db, now=NOW + 60)
 
-    later.offer([offer(at("rss"), kind=Kind.FEED)], now=NOW + 60)
+    later.offer([offer(at("rss"), kind=Kind.FEED)])
 
     (lease,) = later.lease(9, now=NOW + 60)
     assert (lease.kind, lease.etag) == (Kind.FEED, None)
@@ -489,10 +489,10 @@ def test_a_page_that_turns_out_to_be_a_feed_is_asked_for_whole(db: sqlite3.Conne
 
 def test_a_page_found_nearer_to_the_front_is_as_near(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([replace(offer(at("spor")), depth=2)], now=NOW)
+    frontier.offer([replace(offer(at("spor")), depth=2)])
     fetch(frontier)
 
-    frontier.offer([replace(offer(at("spor")), depth=1, found_on=at(""))], now=NOW)
+    frontier.offer([replace(offer(at("spor")), depth=1, found_on=at(""))])
 
     (lease,) = begin(db, now=NOW + 60).lease(9, now=NOW + 60)
     assert (lease.url, lease.depth) == (at("spor"), 1)
@@ -503,8 +503,8 @@ def test_a_page_found_nearer_to_the_front_is_as_near(db: sqlite3.Connection) -> 
 
 def test_what_waits_is_not_walked_over_for_a_host_that_has_plenty(db: sqlite3.Connection) -> None:
     frontier = begin(db)
-    frontier.offer([offer(at(str(number))) for number in range(20_000)], now=NOW)
-    frontier.offer([replace(offer("https://resim.example/1"), host="resim.example")], now=NOW)
+    frontier.offer([offer(at(str(number))) for number in range(20_000)])
+    frontier.offer([replace(offer("https://resim.example/1"), host="resim.example")])
     steps = 0
 
     def count() -> int:
