@@ -125,7 +125,6 @@ class _State:
 
     at: str
     place: tuple[str, int]  # WARC, offset
-    url: str
 
 
 def compromise(
@@ -138,17 +137,15 @@ def compromise(
 ) -> Compromise:
     """The story of what was found: of one site, since a time, by one domain, of one kind or "cloaked"."""
     rows = _findings(db, site=site, since=since, domain=domain, kind=kind)
-    keys = sorted({str(row["urlkey"]) for row in rows})
+    groups = _grouped(rows)
+    keys = sorted(groups)
     marked = {(str(row["warc"]), int(str(row["offset"]))) for row in rows}
     states = _states(db, keys)
     cloaked = _cloaked(db, keys, marked)
     reasons: dict[str, set[str]] = {}
     for key, why in cloaked.values():
         reasons.setdefault(key, set()).add(why)
-    affected = sorted(
-        (_affected(listed, states[key], marked, reasons.get(key, ())) for key, listed in _grouped(rows).items()),
-        key=lambda page: (page.first_seen, page.url),
-    )
+    affected = {key: _affected(listed, states[key], marked, reasons.get(key, ())) for key, listed in groups.items()}
     days = _days(db, site=site, since=since)
     period, spread = _spread(days, rows)
     last_look = max((day_last for _, _, day_last in days), default=None)
@@ -156,19 +153,19 @@ def compromise(
         findings=len(rows),
         captures=len(marked),
         pages=len(affected),
-        sites=_counted((str(page_rows[0]["site"] or "(no profile)")) for page_rows in _grouped(rows).values()),
-        beginning=_beginning(db, rows, affected, site=site),
+        sites=_counted((str(page_rows[0]["site"] or "(no profile)")) for page_rows in groups.values()),
+        beginning=_beginning(db, rows[0], affected[str(rows[0]["urlkey"])]) if rows else None,
         last_seen=max((str(row["captured_at"]) for row in rows), default=None),
         last_look=last_look,
-        still_there=sum(page.clean_since is None for page in affected),
-        cleaned=sum(page.clean_since is not None for page in affected),
+        still_there=sum(page.clean_since is None for page in affected.values()),
+        cleaned=sum(page.clean_since is not None for page in affected.values()),
         period=period,
         spread=spread,
         kinds=_counted(str(row["kind"]) for row in rows),
         hidden_by=_counted(str(row["hidden_by"]) for row in rows if row["hidden_by"]),
         languages=_counted(str(row["language"]) for row in rows if row["language"]),
         domains=_domains(db, rows, site=site),
-        affected=tuple(affected),
+        affected=tuple(sorted(affected.values(), key=lambda page: (page.first_seen, page.url))),
         cloaked=len(cloaked),
         replaced=len({row["urlkey"] for row in rows if row["kind"] == "replaced"}),
         examples=_examples(rows),
@@ -212,12 +209,12 @@ def _grouped(rows: Iterable[_Row]) -> dict[str, list[_Row]]:
 def _states(db: Database, keys: Sequence[str]) -> dict[str, list[_State]]:
     """The captures of these pages that show a page, oldest first."""
     found: dict[str, list[_State]] = {key: [] for key in keys}
-    for key, at, warc, offset, url in db.execute(
-        'SELECT urlkey, captured_at, warc, "offset", url FROM spam_states'
+    for key, at, warc, offset in db.execute(
+        'SELECT urlkey, captured_at, warc, "offset" FROM spam_states'
         ' WHERE urlkey IN (SELECT value FROM json_each(?)) ORDER BY captured_at, warc, "offset"',
         [json.dumps(list(keys))],
     ):
-        found[key].append(_State(at, (warc, offset), url))
+        found[key].append(_State(at, (warc, offset)))
     return found
 
 
@@ -253,17 +250,11 @@ def _affected(
     )
 
 
-def _beginning(
-    db: Database, rows: Sequence[_Row], affected: Sequence[AffectedPage], *, site: str | None
-) -> Beginning | None:
-    if not rows:
-        return None
-    first = rows[0]
+def _beginning(db: Database, first: _Row, page: AffectedPage) -> Beginning:
     before = db.execute(
         "SELECT max(captured_at) FROM spam_states WHERE findings = 0 AND captured_at < ? AND site IS ?",
         [first["captured_at"], first["site"]],
     ).fetchone()[0]
-    page = next(page for page in affected if page.first_seen == first["captured_at"])
     return Beginning(
         captured_at=str(first["captured_at"]),
         url=str(first["url"]),
@@ -278,9 +269,8 @@ def _beginning(
 def _days(db: Database, *, site: str | None, since: datetime | None) -> list[tuple[str, int, str]]:
     """Day, captures of pages on it, the last of them."""
     return db.execute(
-        "SELECT substr(captured_at, 1, 10), count(*), max(captured_at) FROM captures"
-        " WHERE kind IN ('article', 'continuation', 'home', 'listing', 'static', 'attachment', 'replaced')"
-        " AND (?1 IS NULL OR site = ?1) AND captured_at >= ?2 GROUP BY 1 ORDER BY 1",
+        "SELECT substr(captured_at, 1, 10), count(*), max(captured_at) FROM spam_states"
+        " WHERE (?1 IS NULL OR site = ?1) AND captured_at >= ?2 GROUP BY 1 ORDER BY 1",
         [site, warc_date(since) if since else ""],
     ).fetchall()
 

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+from click.testing import CliRunner
 from warcio.recordloader import ArcWarcRecordLoader
 
 from archive import manifest
+from archive.cli import commands
 from archive.config import ArchiveDir
+from archive.errors import MuragatError
+from archive.index import index_archive
 from archive.model import Capture, Exchange, RecordType
 from archive.schema import TABLES
 from archive.warc import Member, Original, WarcWriter, dechunk, digest_of, parse_head, split_response
@@ -87,11 +91,17 @@ def capture(url: str, captured_at: datetime) -> Capture:
 
 
 def write_warc(
-    directory: ArchiveDir, name: str, exchanges: Iterable[Exchange | tuple[Exchange, Original]], *, close: bool = True
+    directory: ArchiveDir,
+    name: str,
+    exchanges: Iterable[Exchange | tuple[Exchange, Original]],
+    *,
+    close: bool = True,
+    **info: str,
 ) -> WarcWriter:
-    """One WARC of a crawl of that name; a pair is a revisit of an original."""
+    """One WARC of a crawl of that name; a pair is a revisit of an original. `info`: more fields of its warcinfo."""
     now = datetime(2024, 1, 1, tzinfo=UTC)
-    writer = WarcWriter(directory.warcs / f"{name}.warc.gz", info={"isPartOf": name, "site": "haber"}, now=now)
+    info = {"isPartOf": name, "site": "haber", **info}
+    writer = WarcWriter(directory.warcs / f"{name}.warc.gz", info=info, now=now)
     for one in exchanges:
         if isinstance(one, tuple):
             writer.write_exchange(one[0], original=one[1])
@@ -100,6 +110,24 @@ def write_warc(
     if close:
         manifest.append(directory.manifest, writer.path, sha256_hex=writer.close(), at=now)
     return writer
+
+
+def indexed(root: Path, pages: Iterable[tuple[str, str, bytes]], *, profile: str = "") -> ArchiveDir:
+    """An indexed archive of (path, captured at, page), with these lines added to the site's profile."""
+    directory = make_archive(root)
+    (directory.sites / "haber.toml").write_text(PROFILE + profile, "utf-8")
+    write_warc(directory, "haber-1", [exchange(path, body, at=at) for path, at, body in pages])
+    index_archive(directory)
+    return directory
+
+
+def run(directory: ArchiveDir, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of a command on an archive; an error that `muragat` would print ends the output."""
+    result = CliRunner().invoke(commands, [*arguments, "--archive", str(directory.root)])
+    if isinstance(result.exception, MuragatError):
+        return 1, f"{result.output}{result.exception}"
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
 
 
 def dump(database: Path) -> dict[str, list[tuple[object, ...]]]:

@@ -6,14 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from archives import HOST, PROFILE, exchange, make_archive, page, write_warc
-from click.testing import CliRunner
+from archives import HOST, PROFILE, exchange, indexed, make_archive, page, run, write_warc
 
 from archive import query
 from archive.alarms import Week, alarms, joined, raised
-from archive.cli import commands
-from archive.config import ArchiveDir, read_site
-from archive.errors import ConfigError, MuragatError
+from archive.config import read_site
+from archive.errors import ConfigError
 from archive.extract.expected import has_article_address
 from archive.index import index_archive, index_stale, rebuild
 from archive.query import parse_time
@@ -57,27 +55,10 @@ def no_text(number: int) -> bytes:
     )
 
 
-def archive_of(root: Path, pages: list[tuple[str, str, bytes]], *, profile: str = "") -> ArchiveDir:
-    """An indexed archive of (path, captured at, page), with these lines added to the site's profile."""
-    directory = make_archive(root)
-    (directory.sites / "haber.toml").write_text(PROFILE + profile, "utf-8")
-    write_warc(directory, "haber-1", [exchange(path, body, at=at) for path, at, body in pages])
-    index_archive(directory)
-    return directory
-
-
 def week_of(monday: str, make: object, *, first: int, count: int = 6) -> list[tuple[str, str, bytes]]:
     """So many articles captured on one day."""
     assert callable(make)
     return [(f"/baraj-su-{n}/", f"{monday}T{n % 24:02}:00:00Z", make(n)) for n in range(first, first + count)]
-
-
-def run(directory: ArchiveDir, *arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(commands, [*arguments, "--archive", str(directory.root)])
-    if isinstance(result.exception, MuragatError):
-        return 1, f"{result.output}{result.exception}"
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.output
 
 
 # ---------------------------------------------------------------- layouts by date
@@ -89,7 +70,7 @@ def test_an_old_capture_is_read_by_the_look_of_its_day(tmp_path: Path) -> None:
         ("/baraj-su-5/", "2026-01-31T23:59:59Z", old_look(5)),
         ("/baraj-su-5/", "2026-02-01T00:00:00Z", new_look(5)),
     ]
-    directory = archive_of(tmp_path / "arsiv", pages, profile=OLD + NEW)
+    directory = indexed(tmp_path / "arsiv", pages, profile=OLD + NEW)
 
     db = connect_readonly(directory.db)
     rows = db.execute(
@@ -106,7 +87,7 @@ def test_an_old_capture_is_read_by_the_look_of_its_day(tmp_path: Path) -> None:
 
 
 def test_of_two_layouts_that_hold_on_a_day_the_last_one_named_reads_the_page(tmp_path: Path) -> None:
-    directory = archive_of(
+    directory = indexed(
         tmp_path / "arsiv",
         [("/baraj-su-5/", "2026-03-01T00:00:00Z", new_look(5))],
         profile='[[layout]]\ntitle = ".baslik"\nbody = ".metin"\n' + NEW,
@@ -136,7 +117,7 @@ def test_a_layout_that_stops_matching_is_an_alarm_until_a_new_one_is_named(tmp_p
         *week_of("2026-02-02", new_look, first=12),
         *week_of("2026-02-09", new_look, first=18),
     ]
-    directory = archive_of(tmp_path / "arsiv", pages, profile=OLD.replace("until = 2026-02-01\n", ""))
+    directory = indexed(tmp_path / "arsiv", pages, profile=OLD.replace("until = 2026-02-01\n", ""))
 
     found = alarms(connect_readonly(directory.db)).alarms
     code, said = run(directory, "alarms")
@@ -166,7 +147,7 @@ def test_without_a_layout_pages_that_no_longer_give_articles_are_an_alarm(tmp_pa
         *week_of("2026-01-19", plain, first=6),
         *week_of("2026-01-26", no_text, first=12),
     ]
-    directory = archive_of(tmp_path / "arsiv", pages)
+    directory = indexed(tmp_path / "arsiv", pages)
 
     code, said = run(directory, "alarms", "--json")
     found = json.loads(said.partition("\n}")[0] + "\n}")
@@ -196,7 +177,7 @@ def test_articles_that_lose_their_date_are_an_alarm(tmp_path: Path) -> None:
             )
         ],
     ]
-    directory = archive_of(tmp_path / "arsiv", pages, profile='[[layout]]\ntitle = ".baslik"\nbody = ".metin"\n')
+    directory = indexed(tmp_path / "arsiv", pages, profile='[[layout]]\ntitle = ".baslik"\nbody = ".metin"\n')
 
     found = [(a.week, a.what) for a in alarms(connect_readonly(directory.db)).alarms]
 
@@ -210,7 +191,7 @@ def test_many_looks_at_one_page_in_a_week_are_one_page(tmp_path: Path) -> None:
         for day in (13, 14)
         for minute in range(9)
     ]
-    directory = archive_of(tmp_path / "arsiv", [*once, *again])
+    directory = indexed(tmp_path / "arsiv", [*once, *again])
 
     (week,) = alarms(connect_readonly(directory.db)).weeks
     assert (week.pages, week.missing) == (6, {"article": 1})
@@ -242,7 +223,7 @@ def test_pages_that_are_gone_lists_or_pages_of_other_sites_are_not_counted(tmp_p
 
 def test_since_leaves_older_weeks_out_but_still_compares_with_them(tmp_path: Path) -> None:
     pages = [*week_of("2026-01-12", plain, first=0), *week_of("2026-01-19", no_text, first=6)]
-    directory = archive_of(tmp_path / "arsiv", pages)
+    directory = indexed(tmp_path / "arsiv", pages)
 
     assert [a.before for a in alarms(connect_readonly(directory.db), since=parse_time("2026-01-20")).alarms] == [0.0]
     assert run(directory, "alarms", "--since", "2026-02-01")[0] == 0
@@ -250,7 +231,7 @@ def test_since_leaves_older_weeks_out_but_still_compares_with_them(tmp_path: Pat
 
 def test_what_alarms_count_is_the_same_after_a_rebuild(tmp_path: Path) -> None:
     pages = [*week_of("2026-01-12", old_look, first=0), *week_of("2026-01-19", new_look, first=6)]
-    directory = archive_of(tmp_path / "arsiv", pages, profile=OLD)
+    directory = indexed(tmp_path / "arsiv", pages, profile=OLD)
     before = alarms(connect_readonly(directory.db))
 
     rebuild(directory)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from archives import dump, exchange, make_archive, page, write_warc
 from click.testing import CliRunner
 
-from archive import manifest
 from archive import query as ask
 from archive.cli import commands
 from archive.compromise import Compromise, compromise
@@ -19,7 +16,6 @@ from archive.config import ArchiveDir
 from archive.index import index_archive, rebuild
 from archive.model import Exchange
 from archive.schema import connect_readonly
-from archive.warc import WarcWriter
 
 TEXT = (
     "Bakan, yeni hattın yıl sonuna dek açılacağını ve günde on sefer yapılacağını söyledi.",
@@ -37,16 +33,6 @@ def article(title: str, *, extra: str = "", more: str = "") -> bytes:
 
 def seen(path: str, at: str, *, extra: str = "", more: str = "") -> Exchange:
     return exchange(path, article(f"Haber {path.strip('/')}", extra=extra, more=more), at=at)
-
-
-def crawl(directory: ArchiveDir, name: str, exchanges: Iterable[Exchange], *, agent: str) -> None:
-    """One WARC of a crawl that says which user agent it sent."""
-    now = datetime(2024, 1, 1, tzinfo=UTC)
-    info = {"isPartOf": name, "site": "haber", "http-header-user-agent": agent}
-    writer = WarcWriter(directory.warcs / f"{name}.warc.gz", info=info, now=now)
-    for one in exchanges:
-        writer.write_exchange(one)
-    manifest.append(directory.manifest, writer.path, sha256_hex=writer.close(), at=now)
 
 
 def hacked(root: Path) -> ArchiveDir:
@@ -129,11 +115,14 @@ def test_a_domain_is_new_where_two_pages_link_to_it_and_the_site_never_does(tmp_
 
 def test_what_another_user_agent_sees_the_same_day_is_cloaked(tmp_path: Path) -> None:
     directory = make_archive(tmp_path)
-    crawl(
-        directory, "tarayici", [seen("/bir/", "2024-02-01T08:00Z"), seen("/iki/", "2024-02-01T08:01Z")], agent="Mozilla"
+    write_warc(
+        directory,
+        "tarayici",
+        [seen("/bir/", "2024-02-01T08:00Z"), seen("/iki/", "2024-02-01T08:01Z")],
+        **{"http-header-user-agent": "Mozilla"},
     )
     bot = [seen("/bir/", "2024-02-01T20:00Z", extra=AFTER), seen("/iki/", "2024-02-01T20:01Z")]
-    crawl(directory, "bot", bot, agent="Googlebot")
+    write_warc(directory, "bot", bot, **{"http-header-user-agent": "Googlebot"})
     index_archive(directory)
 
     found = story(directory, kind="cloaked")
@@ -155,9 +144,9 @@ def test_what_was_put_there_later_is_not_cloaked(tmp_path: Path, case: str) -> N
     directory = make_archive(tmp_path)
     at = "2024-03-20T08:00Z" if case == "weeks later" else "2024-02-01T20:00Z"
     more = "Bakanlık bu sabah bir düzeltme yayımladı ve tarihi değiştirdi." if case == "edited meanwhile" else ""
-    crawl(directory, "once", [seen("/bir/", "2024-02-01T08:00Z")], agent="Mozilla")
+    write_warc(directory, "once", [seen("/bir/", "2024-02-01T08:00Z")], **{"http-header-user-agent": "Mozilla"})
     agent = "Mozilla" if case == "the same agent" else "Googlebot"
-    crawl(directory, "sonra", [seen("/bir/", at, extra=AFTER, more=more)], agent=agent)
+    write_warc(directory, "sonra", [seen("/bir/", at, extra=AFTER, more=more)], **{"http-header-user-agent": agent})
     index_archive(directory)
 
     found = story(directory)

@@ -5,26 +5,24 @@ from __future__ import annotations
 import json
 import tomllib
 import tracemalloc
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import pytest
-from archives import dump, exchange, make_archive, write_warc
-from click.testing import CliRunner
+from archives import dump, exchange, indexed, make_archive, run, write_warc
 from lxml import html
 
 from archive import query
-from archive.cli import commands
 from archive.config import ArchiveDir, Learned
 from archive.errors import ConfigError, MuragatError
 from archive.extract.layout import Places, select
 from archive.extract.learned import without_learned
 from archive.extract.repeats import MAX_PLACES, Piece, Sighting, find_repeats
 from archive.extract.runs import read_runs
-from archive.index import index_archive, index_stale, rebuild
+from archive.index import index_stale, rebuild
 from archive.learn import learn, struck_out, write
 from archive.schema import connect_readonly
 
@@ -72,14 +70,6 @@ def look(
     ).encode()
 
 
-def archive_of(root: Path, pages: Iterable[tuple[str, str, bytes]]) -> ArchiveDir:
-    """An indexed archive of (path, captured at, page)."""
-    directory = make_archive(root)
-    write_warc(directory, "haber-1", [exchange(path, body, at=at) for path, at, body in pages])
-    index_archive(directory)
-    return directory
-
-
 def twelve(**kept: bytes) -> list[tuple[str, str, bytes]]:
     """Twelve articles, a day from each to the next; some replaced, by number."""
     return [
@@ -105,7 +95,7 @@ def texts(directory: ArchiveDir) -> dict[str, str]:
 
 
 def test_lines_and_boxes_that_repeat_leave_the_rows_and_each_articles_own_text_stays(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     before = texts(directory)
     assert all(NEWSLETTER in text and AGENCY in text for text in before.values())
 
@@ -120,7 +110,7 @@ def test_lines_and_boxes_that_repeat_leave_the_rows_and_each_articles_own_text_s
 
 
 def test_an_author_whose_name_is_on_every_page_is_still_the_author(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     taught(directory)
     rebuild(directory)
 
@@ -130,7 +120,7 @@ def test_an_author_whose_name_is_on_every_page_is_still_the_author(tmp_path: Pat
 
 
 def test_the_file_is_dated_and_says_of_each_entry_where_it_was_seen(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
 
     lesson = learn(directory, None, today=TODAY)
     found = tomllib.loads(lesson.text)
@@ -152,7 +142,7 @@ def test_a_text_that_many_captures_of_one_page_show_is_that_pages_own(tmp_path: 
         for day in range(1, 11)
         for hour in (1, 7, 13, 19)
     ]
-    directory = archive_of(tmp_path / "arsiv", [*twelve(), *revised])
+    directory = indexed(tmp_path / "arsiv", [*twelve(), *revised])
 
     found = taught(directory)
     rebuild(directory)
@@ -164,7 +154,7 @@ def test_a_text_that_many_captures_of_one_page_show_is_that_pages_own(tmp_path: 
 
 def test_one_article_under_several_addresses_is_one_article(tmp_path: Path) -> None:
     copies = [(f"/kopya/{n}-haber/", f"2026-03-{n + 1:02}T10:00:00Z", look(3)) for n in range(8)]
-    directory = archive_of(tmp_path / "arsiv", [*twelve(), *copies])
+    directory = indexed(tmp_path / "arsiv", [*twelve(), *copies])
 
     found = taught(directory)
 
@@ -174,7 +164,7 @@ def test_one_article_under_several_addresses_is_one_article(tmp_path: Path) -> N
 
 def test_a_paragraph_that_two_follow_up_stories_quote_stays_in_all_three(tmp_path: Path) -> None:
     quoting = {f"n{n}": look(n, paragraphs=[*story(SUBJECTS[n], n), SPEECH]) for n in (2, 5)}
-    directory = archive_of(tmp_path / "arsiv", twelve(**quoting))
+    directory = indexed(tmp_path / "arsiv", twelve(**quoting))
 
     found = taught(directory)
     rebuild(directory)
@@ -191,7 +181,7 @@ def test_a_box_that_holds_an_articles_own_words_on_some_pages_is_never_learned(t
         )
         for n in (4, 9)
     }
-    directory = archive_of(tmp_path / "arsiv", twelve(**corrections))
+    directory = indexed(tmp_path / "arsiv", twelve(**corrections))
 
     found = taught(directory)
     rebuild(directory)
@@ -225,7 +215,7 @@ def test_what_holds_the_title_is_no_box_whatever_its_name() -> None:
 
 
 def test_a_new_look_that_puts_the_article_where_the_old_one_had_a_box_loses_no_article(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     taught(directory)
     body = "".join(f"<p>{line}</p>" for line in story("Nehir", 30))
     new = (
@@ -239,7 +229,7 @@ def test_a_new_look_that_puts_the_article_where_the_old_one_had_a_box_loses_no_a
 
 
 def test_too_few_pages_teach_nothing_and_that_is_said_in_one_line(tmp_path: Path) -> None:
-    directory = archive_of(
+    directory = indexed(
         tmp_path / "arsiv", [*twelve()[:4], *[(*page[:1], "2026-06-01T10:00:00Z", page[2]) for page in twelve()[:4]]]
     )
 
@@ -254,7 +244,7 @@ def test_too_few_pages_teach_nothing_and_that_is_said_in_one_line(tmp_path: Path
 
 
 def test_the_owners_profile_is_never_touched_and_what_she_struck_out_stays_out(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     profile = directory.sites / "haber.toml"
     profile.write_text("# Bu dosya benim.\n" + profile.read_text("utf-8"), "utf-8")
     mine = profile.read_bytes()
@@ -297,7 +287,7 @@ def test_the_owners_profile_is_never_touched_and_what_she_struck_out_stays_out(t
 
 
 def test_learning_twice_from_the_same_pages_finds_the_same_and_writes_nothing(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     first = learn(directory, None, today=TODAY)
     write(first)
     rebuild(directory)
@@ -343,7 +333,7 @@ def test_only_what_was_an_entry_counts_as_struck_out() -> None:
 
 def test_a_hostile_line_is_written_as_toml_that_says_the_same(tmp_path: Path) -> None:
     line = 'Son "dakika" \\ haberleri için ]  # bizi izleyin \u2028 her gün saat yedide buradayız.'
-    directory = archive_of(tmp_path / "arsiv", twelve(**{f"n{n}": look(n, inside=f"<p>{line}</p>") for n in range(12)}))
+    directory = indexed(tmp_path / "arsiv", twelve(**{f"n{n}": look(n, inside=f"<p>{line}</p>") for n in range(12)}))
 
     assert " ".join(line.split()) in taught(directory)["lines"]
 
@@ -368,7 +358,7 @@ def test_a_broken_file_of_what_was_learned_is_named(tmp_path: Path, text: str, m
 
 
 def test_a_selector_that_cannot_be_read_stops_the_index_before_it_makes_rows_of_it(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     profile = directory.sites / "haber.toml"
     profile.write_text(profile.read_text("utf-8") + '[[layout]]\nbody = "div:first-child"\n', "utf-8")
 
@@ -414,7 +404,7 @@ def test_a_selector_of_many_steps_is_asked_once_of_each_element_above() -> None:
 
 
 def test_rows_made_before_the_lesson_are_stale_until_they_are_read_again(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     assert query.status(connect_readonly(directory.db), directory)["stale"] == 0
 
     taught(directory)
@@ -435,16 +425,8 @@ def test_rows_made_before_the_lesson_are_stale_until_they_are_read_again(tmp_pat
 # ---------------------------------------------------------------- the command
 
 
-def run(directory: ArchiveDir, *arguments: str) -> tuple[int, str]:
-    result = CliRunner().invoke(commands, [*arguments, "--archive", str(directory.root)])
-    if isinstance(result.exception, MuragatError):
-        return 1, f"{result.output}{result.exception}"
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.output
-
-
 def test_the_command_shows_first_then_writes_and_says_what_to_do_next(tmp_path: Path) -> None:
-    directory = archive_of(tmp_path / "arsiv", twelve())
+    directory = indexed(tmp_path / "arsiv", twelve())
     path = directory.sites / "haber.learned.toml"
 
     code, shown = run(directory, "learn", "--dry-run")
