@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archive.config import LEARNED_SUFFIX, ArchiveDir, Site
-from archive.errors import MuragatError, WarcError
+from archive.errors import MuragatError
 from archive.extract.repeats import MIN_PAGES, Repeat, Sighting, find_repeats, sight
 from archive.model import Capture, PageKind
 from archive.schema import connect_readonly, load_capture
@@ -156,7 +156,7 @@ def _sightings(
     for number, capture in enumerate(captures, start=1):
         try:
             seen = sight(read_payload(directory.warcs, capture), capture, site)
-        except (WarcError, MuragatError):  # damaged, or in a coding nobody can undo: `index` and `verify` tell of it
+        except MuragatError:  # damaged, or in a coding nobody can undo: `index` and `verify` tell of it
             seen = None
         if seen:
             yield seen

@@ -117,7 +117,8 @@ class Offers:
             )
 
     def _from_api(self, response: Response, lease: Lease) -> Iterator[Offer]:
-        headers = {name.decode("latin-1"): header(response, name.decode("latin-1")) or "" for name in response.headers}
+        names = [name.decode("latin-1") for name in response.headers]
+        headers = {name: header(response, name) or "" for name in names}
         entries, following = read_api(response.body, url=response.url, headers=headers)
         pages = list(self._entered(entries, lease, Source.API))
         yield from pages

@@ -208,7 +208,8 @@ _DIGIT = re.compile(r"\d")
 
 def is_further_page(url: str, first: str) -> bool:
     """Whether a URL is page 2 or a later one of what `first` begins: `/haber/2/` of `/haber/`."""
-    return bool(_FURTHER.fullmatch(url[len(first.rstrip("/")) :])) if url.startswith(first.rstrip("/")) else False
+    beginning = first.rstrip("/")
+    return url.startswith(beginning) and _FURTHER.fullmatch(url, len(beginning)) is not None
 
 
 def months_of(url: str) -> range | None:
