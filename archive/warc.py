@@ -567,14 +567,19 @@ def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | Cra
 
 def read_payload(folder: Path, capture: Capture) -> Payload:
     """The payload of a response or resource record, from the place its row names."""
-    with open_warc(folder, capture.warc) as file:
-        member = next(iter(members(file, capture.warc, start=capture.offset)), None)
-    if not isinstance(member, Member) or member.offset != capture.offset:
-        raise WarcReadError(capture.warc, capture.offset, "no whole record here; `muragat verify` says what is wrong")
-    read = read_record(member, capture.warc)
+    read = read_record(member_at(folder, capture.warc, capture.offset), capture.warc)
     if not isinstance(read, Kept) or read.payload is None:
         raise WarcReadError(capture.warc, capture.offset, "this record holds no payload; `muragat index --rebuild`")
     return read.payload
+
+
+def member_at(folder: Path, name: str, offset: int) -> Member:
+    """The gzip member at the place that a row names. Raises WarcReadError where no whole one begins."""
+    with open_warc(folder, name) as file:
+        member = next(iter(members(file, name, start=offset)), None)
+    if not isinstance(member, Member) or member.offset != offset:
+        raise WarcReadError(name, offset, "no whole record here; `muragat verify` says what is wrong")
+    return member
 
 
 def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = None) -> Iterator[Member | Damaged]:
