@@ -758,7 +758,7 @@ def verify(
     if repair:
         for line in check.repair_open(directory):
             click.echo(line, err=True)
-    report = check.verify(directory, head=head, key=key, progress=_verify_progress())
+    report = check.verify(directory, head=head, key=key, progress=byte_progress())
     if as_json:
         print_json({**fields(report), "findings": [fields(finding) for finding in report.findings]})
     else:
@@ -796,7 +796,7 @@ def print_verified(report: Report) -> None:
         click.echo(report.signed)
 
 
-def _verify_progress() -> Callable[[int, int], None] | None:
+def byte_progress() -> Callable[[int, int], None] | None:
     """How far the reading is, on a terminal only, four times a second."""
     if not sys.stderr.isatty():
         return None

@@ -1,17 +1,31 @@
-"""The commands that keep an archive: hide, unhide, hidden. They join those of archive/cli.py when this is imported."""
+"""The commands that keep an archive: hide, unhide, hidden, backup, restore.
+
+They join those of archive/cli.py when this is imported.
+"""
 
 from __future__ import annotations
 
 import getpass
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from archive import hidden as hiding
-from archive.cli import Time, Url, archive_option, commands, json_option, print_json, print_table
+from archive.cli import (
+    Time,
+    Url,
+    archive_option,
+    byte_progress,
+    commands,
+    fields,
+    json_option,
+    print_json,
+    print_table,
+)
 from archive.config import ArchiveDir
-from archive.errors import QueryError
+from archive.errors import MuragatError, QueryError
 from archive.warc import warc_date
 
 
@@ -95,3 +109,71 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in containers
         return str(os.getuid())
+
+
+@commands.command()
+@archive_option
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--copy", is_flag=True, help="Copy WARCs where a hard link could be made, too.")
+@click.option("--verify", "only_check", is_flag=True, help="Only check the backup in DIR: every byte of it.")
+@json_option
+def backup(archive_dir: str | None, folder: Path, copy: bool, only_check: bool, as_json: bool) -> None:
+    """Keep a copy of the archive in DIR, or bring the one there up to date; a crawl may run meanwhile."""
+    from archive import backup as keeping
+
+    if only_check:
+        _check_backup(folder, as_json=as_json)
+        return
+    directory = ArchiveDir.find(archive_dir)
+    done = keeping.backup(directory, folder, now=datetime.now(UTC), copy=copy, progress=byte_progress())
+    contents = done.contents
+    if as_json:
+        said = {**fields(done), "files": len(contents.files), "size_bytes": contents.size_bytes, "head": contents.head}
+        print_json({name: value for name, value in said.items() if name != "contents"})
+    else:
+        if done.resumed:
+            click.echo("went on with what an interrupted backup had left", err=True)
+        click.echo(
+            f"{folder}: {len(contents.files)} files, {contents.size_bytes / 1e6:.1f} MB;"
+            f" {done.copied_bytes / 1e6:.1f} MB of WARCs copied now, {done.linked} linked"
+        )
+        if contents.head:
+            click.echo(f"head {contents.head}")
+    for line in done.damaged:
+        click.secho(f"damaged in the archive: {line}", fg="red", err=True)
+    if done.damaged:
+        raise MuragatError(f"{folder} holds what there is, but the archive is damaged; `muragat verify` says all")
+
+
+def _check_backup(folder: Path, *, as_json: bool) -> None:
+    from archive.restore import check
+
+    contents, wrong = check(folder, progress=byte_progress())
+    if as_json:
+        print_json({"made_at": contents.made_at, "files": len(contents.files), "damaged": wrong})
+    for line in wrong:
+        click.secho(line, fg="red", err=True)
+    if wrong:
+        raise MuragatError(
+            f"{folder}: {len(wrong)} of {len(contents.files)} files are damaged; take another copy of it"
+        )
+    if not as_json:
+        click.echo(
+            f"{folder}: {len(contents.files)} files, {contents.size_bytes / 1e6:.1f} MB, all as they were at"
+            f" {contents.made_at[:19]}Z"
+        )
+
+
+@commands.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("to", metavar="TO", type=click.Path(path_type=Path))
+def restore(folder: Path, to: Path) -> None:
+    """Make an archive in the new folder TO of the backup in DIR, after every byte of it was checked."""
+    from archive.restore import restore as make
+
+    made = make(folder, to, progress=byte_progress())
+    click.echo(
+        f"{to}: the archive of {made.contents.made_at[:19]}Z, {len(made.contents.files)} files,"
+        f" {made.contents.size_bytes / 1e6:.1f} MB; {made.captures} captures indexed anew"
+    )
+    click.echo(f"`muragat --archive {to} verify` checks its records", err=True)

@@ -621,6 +621,28 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
         offset += used
 
 
+def whole_bytes(file: BinaryIO, size: int) -> int:
+    """How many of a file's first `size` bytes end with a whole gzip member; what members hold is dropped at once."""
+    end = position = 0
+    window, inflate = b"", inflater()
+    file.seek(0)
+    while window or (window := file.read(min(_READ_BYTES // 4, size - position))):
+        try:
+            inflate.decompress(window)
+        except GzipError:  # damaged: `verify` tells of it; what follows is kept as well
+            found = next_member(file, end + 1)
+            if found is None or found >= size:
+                return end
+            end = position = file.seek(found)
+            window, inflate = b"", inflater()
+            continue
+        position += len(window) - len(inflate.unused_data)
+        window = inflate.unused_data
+        if inflate.eof:
+            end, inflate = position, inflater()
+    return end
+
+
 def compress_record(*pieces: bytes) -> bytes:
     """A record, or a stretch of one file, as one gzip member; of the same pieces the same bytes every time."""
     return b"".join(_deflated(pieces))

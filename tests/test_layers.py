@@ -48,6 +48,8 @@ LAYERS = (
         "archive.facts",
         "archive.verify",
         "archive.importing",
+        "archive.backup",
+        "archive.restore",
     ),
     ("archive.replay", "archive.web", "archive.versions"),
     ("archive.cite",),
