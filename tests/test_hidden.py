@@ -33,6 +33,7 @@ from archive.query import payload, run_sql, timemap
 from archive.replay import ReplayServer
 from archive.schema import connect_readonly
 from archive.suggest import suggestions
+from archive.verify import verify
 from archive.warc import Original, warc_date
 from crawler.cli import main
 
@@ -590,6 +591,24 @@ def test_every_hide_and_unhide_is_a_line_that_holds_the_hash_of_the_one_before(k
     ]
     assert [line.get("reason") for line in lines] == ["Mahkeme kararı"] * 2 + [None]
     assert len({line["previous"] for line in lines}) == 3
+
+
+def test_verify_names_a_line_of_the_log_that_was_changed_or_removed(kept: ArchiveDir) -> None:
+    withdraw(kept)
+    unhide(kept, URL, who="ali", now=datetime.now(UTC))
+    withdraw(kept)
+    lines = kept.hidden.read_bytes().splitlines(keepends=True)
+    assert verify(kept).findings == []
+
+    kept.hidden.write_bytes(lines[0] + lines[2])
+    removed = [str(one) for one in verify(kept).findings]
+    kept.hidden.write_bytes(lines[0].replace(b"Mahkeme", b"Muhkeme") + lines[1] + lines[2])
+    changed = [(one.file, one.offset) for one in verify(kept).findings]
+
+    assert removed == [
+        "hidden.jsonl line 2: line 2 does not follow the one before: one of them was changed, or one between removed"
+    ]
+    assert changed == [("hidden.jsonl", 2)]
 
 
 def test_since_is_the_first_moment_without_a_break(tmp_path: Path) -> None:
