@@ -18,9 +18,10 @@ from archive import query
 from archive.cite import Citation
 from archive.cite import cite as cite_article
 from archive.config import ArchiveDir
-from archive.errors import NotCapturedError
+from archive.errors import HiddenError, NotCapturedError
 from archive.export import Exported, Form, Selection, form_of
 from archive.export import export as write_export
+from archive.hidden import SHOWN, Hidden, standing
 from archive.model import Capture, Crawl, Payload, TimeMap
 from archive.query import Sort
 from archive.schema import connect_readonly
@@ -138,13 +139,18 @@ class Archive:
 
     def articles(self) -> Iterator[Version]:
         """The current wording of every article, in the order of their keys; one at a time in memory."""
-        for (url,) in self._db.execute("SELECT url FROM articles ORDER BY urlkey"):
-            with suppress(NotCapturedError):  # its row changed since: a crawl may be writing
+        for (url,) in self._db.execute(f"SELECT url FROM articles WHERE {SHOWN} ORDER BY urlkey"):
+            with suppress(NotCapturedError, HiddenError):  # its row changed since: a crawl may be writing
                 yield version_at(self._db, url)
 
     def changes(self, *, since: Time | None = None) -> list[query.Change]:
         """Edited and deleted articles, newest first."""
         return query.changes(self._db, since=_moment(since))
+
+    def hidden(self) -> list[Hidden]:
+        """The pages that are withdrawn now, in the order of their keys: asked for one by one, they are HiddenErrors."""
+        now = datetime.now(UTC)
+        return [page for _, page in sorted(standing(self.directory.hidden).items()) if page.holds(now)]
 
     def crawls(self) -> Iterator[Crawl]:
         """The crawls, newest first."""
@@ -207,6 +213,7 @@ class Archive:
         site: str | None = None,
         language: str | None = None,
         crawl: str | None = None,
+        limit: int | None = None,
     ) -> Exported:
         """Write what a search finds, or everything, as csv, jsonl, parquet, cdxj or wacz: by the file's ending."""
         target = Path(path)
@@ -220,6 +227,7 @@ class Archive:
             site=site,
             language=language,
             crawl=crawl,
+            limit=limit,
         )
         chosen = Form(form) if form else form_of(target)
         return write_export(self.directory, target, form=chosen, choice=choice, now=datetime.now(UTC))

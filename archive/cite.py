@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from archive.language import fold
 from archive.model import Precision
 from archive.replay import replay_url
 from archive.versions import version_at
-from archive.warc import Member, members, open_warc, parse_record
+from archive.warc import member_at, parse_record, warc_date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +80,8 @@ def _site(directory: ArchiveDir, name: str | None, url: str) -> tuple[str, ZoneI
 
 def record_id(directory: ArchiveDir, warc: str, offset: int) -> str:
     """WARC-Record-ID of the record at an offset. Raises WarcReadError where none is."""
-    with open_warc(directory.warcs, warc) as file:
-        member = next(iter(members(file, warc, start=offset)), None)
+    member = member_at(directory.warcs, warc, offset)
     try:
-        if not isinstance(member, Member) or member.offset != offset:
-            raise ValueError("no whole gzip member")
         return parse_record(member.content).get("warc-record-id")
     except ValueError as error:
         raise WarcReadError(warc, offset, f"no record ({error}); `muragat verify` says what is wrong") from error
@@ -193,7 +190,7 @@ def as_csl(citation: Citation) -> dict[str, object]:
         "archive_location": f"{citation.warc}; {citation.record_id.strip('<>')}",
         "note": _proof(citation),
         "custom": {
-            "captured_at": _iso(citation.captured_at),
+            "captured_at": warc_date(citation.captured_at),
             "payload_digest": citation.payload_digest,
             "text_digest": citation.text_digest,
             "warc": citation.warc,
@@ -222,7 +219,7 @@ def as_json(citation: Citation) -> dict[str, object]:
         "language": citation.language,
         "published": None if not published else f"{published:%Y-%m-%d}" if day else published.isoformat(),
         "url": citation.url,
-        "captured_at": _iso(citation.captured_at),
+        "captured_at": warc_date(citation.captured_at),
         "replay_path": citation.replay_path,
         "payload_digest": citation.payload_digest,
         "text_digest": citation.text_digest,
@@ -234,12 +231,10 @@ def as_json(citation: Citation) -> dict[str, object]:
 
 def _proof(citation: Citation) -> str:
     record = citation.record_id.strip("<>")
-    return f"Archived {_iso(citation.captured_at)}; WARC {citation.warc}; record {record}; {citation.payload_digest}"
+    return (
+        f"Archived {warc_date(citation.captured_at)}; WARC {citation.warc}; record {record}; {citation.payload_digest}"
+    )
 
 
 def _date_parts(at: datetime) -> list[int]:
     return [at.year, at.month, at.day]
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -589,6 +589,8 @@ def status(archive_dir: str | None, as_json: bool) -> None:
         click.secho(f"  {found['unread']} pages broke the reader: {_UNREAD_HINT}", fg="red")
     if found["stale"]:
         click.secho(f"  {found['stale']} pages were read by older rules: `muragat index --stale`", fg="yellow")
+    if found["hidden"]:
+        click.echo(f"  {_count(found['hidden'], 'page')} hidden: `muragat hidden`")
     if standing := list(_texts(found["alarms"])):
         click.secho(f"  {_count(len(standing), 'alarm')}: {standing[0]}; `muragat alarms`", fg="red")
     if found["spam_findings"]:
@@ -756,7 +758,7 @@ def verify(
     if repair:
         for line in check.repair_open(directory):
             click.echo(line, err=True)
-    report = check.verify(directory, head=head, key=key, progress=_verify_progress())
+    report = check.verify(directory, head=head, key=key, progress=byte_progress())
     if as_json:
         print_json({**fields(report), "findings": [fields(finding) for finding in report.findings]})
     else:
@@ -794,7 +796,7 @@ def print_verified(report: Report) -> None:
         click.echo(report.signed)
 
 
-def _verify_progress() -> Callable[[int, int], None] | None:
+def byte_progress() -> Callable[[int, int], None] | None:
     """How far the reading is, on a terminal only, four times a second."""
     if not sys.stderr.isatty():
         return None
@@ -844,6 +846,7 @@ def replay(archive_dir: str | None, port: int, host: str) -> None:
 @click.option("--site", help="Only this site.")
 @click.option("--lang", "language", help="Only this language: tr, kk, ru …")
 @click.option("--crawl", metavar="NAME", help="Only what this crawl captured; `muragat status` names them.")
+@click.option("--limit", type=click.IntRange(1), help="So many articles, the oldest.")
 @click.option("--no-bom", is_flag=True, help="CSV without the mark by which Excel knows UTF-8.")
 def export(
     archive_dir: str | None, path: Path, words: tuple[str, ...], form: str | None, no_bom: bool, **filters: Any

@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 
 from sqlite_utils import Database
 
+from archive.hidden import SHOWN
 from archive.warc import warc_date
 
 NEW_DOMAIN_PAGES = 2  # on one page a domain may be a slip of an editor's; on two it was put there
@@ -178,7 +179,7 @@ _Row = dict[str, object]
 def _findings(
     db: Database, *, site: str | None, since: datetime | None, domain: str | None, kind: str | None
 ) -> list[_Row]:
-    conditions, values = ["1"], list[object]()
+    conditions, values = [f"c.{SHOWN}"], list[object]()
     for condition, value in (
         ("c.site = ?", site),
         ("s.captured_at >= ?", warc_date(since) if since else None),

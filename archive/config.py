@@ -1,6 +1,6 @@
 """Where an archive lies and what its owner set: the directory, muragat.toml, and one profile per site.
 
-    muragat.toml   warcs/   manifest.jsonl   archive.db   frontier.db   sites/   logs/
+    muragat.toml   warcs/   manifest.jsonl   hidden.jsonl   archive.db   frontier.db   sites/   logs/
 
 A person writes `sites/NAME.toml`; `muragat learn` writes `sites/NAME.learned.toml` beside it. All settings files are
 TOML, read strictly: an unknown key is an error that names the nearest known one, because a misspelt `delay` that is
@@ -173,6 +173,7 @@ class ArchiveDir:
         self.config_path = root / CONFIG_NAME
         self.warcs = root / "warcs"
         self.manifest = root / "manifest.jsonl"
+        self.hidden = root / "hidden.jsonl"
         self.db = root / "archive.db"
         self.frontier_db = root / "frontier.db"
         self.sites = root / "sites"

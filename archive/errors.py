@@ -6,12 +6,13 @@
     │   ├── WarcWriteError           stops the crawl
     │   └── WarcReadError            the indexer skips to the next member and reports it
     ├── NotCapturedError             a URL (and time) the archive does not hold
+    ├── HiddenError                  a page that `muragat hide` withdrew: since when, why; exit code 3
     ├── QueryError                   the SQL or the search words, as typed
     ├── LockedError                  somebody else is at it: their pid, since when
     ├── SiteError                    the site itself: no answer, robots.txt forbids, nothing captured
     └── SchemaTooNewError            this database needs a newer muragat
 
-The command line prints the message on one line and exits with 1; a bug keeps its traceback.
+The command line prints the message on one line and exits with 1, or the error's own code; a bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from __future__ import annotations
 
 class MuragatError(Exception):
     """The base: its message is one line that says what failed, on what, and what to do next."""
+
+    exit_code = 1  # of the command that ends with it
 
 
 class ConfigError(MuragatError):
@@ -44,6 +47,12 @@ class WarcReadError(WarcError):
 
 class NotCapturedError(MuragatError):
     """The archive has no capture of this URL, or none at that time."""
+
+
+class HiddenError(MuragatError):
+    """The page is in the archive, or will be, and is shown to nobody now."""
+
+    exit_code = 3
 
 
 class QueryError(MuragatError):

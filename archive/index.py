@@ -23,7 +23,7 @@ from typing import IO
 
 from sqlite_utils import Database
 
-from archive import manifest
+from archive import hidden, manifest
 from archive.config import ArchiveDir
 from archive.derived import derive
 from archive.errors import LockedError, MuragatError, WarcError
@@ -66,7 +66,9 @@ def rebuild(directory: ArchiveDir) -> IndexReport:
         for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
         report = _index(directory, fresh)
-        _copy_into(fresh, directory.db)
+        with hidden.unchanging(directory):  # or what was hidden during the rebuild would be shown again
+            _bring_in_hidden(directory, fresh)
+            _copy_into(fresh, directory.db)
         for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
             leftover.unlink(missing_ok=True)
         return report
@@ -99,6 +101,14 @@ def count_stale(db: Database, directory: ArchiveDir) -> int:
         "SELECT site, rules, count(*) FROM captures WHERE kind IS NOT NULL AND content_type LIKE '%html%' GROUP BY 1, 2"
     )
     return sum(pages for site, digest, pages in rows if rules.is_stale(site, digest))
+
+
+def _bring_in_hidden(directory: ArchiveDir, database: Path) -> None:
+    db = connect(database)
+    try:
+        hidden.bring_in(db, directory.hidden)
+    finally:
+        db.conn.close()
 
 
 def _copy_into(fresh: Path, database: Path) -> None:
@@ -160,6 +170,7 @@ def _index(directory: ArchiveDir, database: Path, *, settle: bool = True) -> Ind
     rules = Rules(directory.all_sites())
     db = connect(database)
     try:
+        hidden.bring_in(db, directory.hidden)  # before any row that they withdraw
         names = {
             path.name.removesuffix(".open") for path in directory.warcs.glob("*.warc.gz*") if ".torn" not in path.name
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -23,22 +23,23 @@ GENESIS = "0" * 64  # what the first line names as the line before
 
 def append(manifest: Path, warc: Path, *, sha256_hex: str, at: datetime, event: str = "closed") -> str:
     """Add a line for a closed file; the hash of that line, which is the chain's new head."""
-    with manifest.open("a+b") as file:
+    size = warc.stat().st_size
+    return append_line(
+        manifest, {"name": warc.name, "size": size, "sha256": sha256_hex, "event": event, "at": warc_date(at)}
+    )
+
+
+def append_line(path: Path, entry: Mapping[str, object]) -> str:
+    """Add a line with the hash of the one before as `previous`; on the disk when this returns its own hash."""
+    with path.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         whole, newline, torn = file.read().rpartition(b"\n")
-        if torn:  # whoever wrote it died over it, before anybody was told that the file is chained
+        if torn:  # whoever wrote it died over it, before anybody was told that it is there
             file.truncate(len(whole + newline))
         lines = whole.splitlines()
-        entry = {
-            "name": warc.name,
-            "size": warc.stat().st_size,
-            "sha256": sha256_hex,
-            "event": event,
-            "at": warc_date(at),
-            "previous": sha256(lines[-1]).hexdigest() if lines else GENESIS,
-        }
-        line = json.dumps(entry, ensure_ascii=False).encode()
+        previous = sha256(lines[-1]).hexdigest() if lines else GENESIS
+        line = json.dumps({**entry, "previous": previous}, ensure_ascii=False).encode()
         file.write(line + b"\n")
         file.flush()
         os.fsync(file.fileno())

@@ -19,10 +19,11 @@ from sqlite_utils import Database
 from archive.alarms import alarms
 from archive.config import ArchiveDir
 from archive.errors import NotCapturedError, QueryError
+from archive.hidden import SHOWN, refuse
 from archive.model import Capture, PageKind, Payload, RecordType, TimeMap
 from archive.schema import connect_readonly, load_capture
 from archive.search import Hit, Hits, Sort, search
-from archive.snippets import MARK_END, MARK_START, snippet
+from archive.snippets import MARK_END, MARK_START, snippet, with_lead
 from archive.surt import urlkey
 from archive.times import end_of, parse_time
 from archive.warc import parse_warc_date, read_payload, warc_date
@@ -36,7 +37,8 @@ SQL_SECONDS = 30.0
 
 
 def timemap(db: Database, url: str) -> TimeMap:
-    """All captures of a URL. Raises NotCapturedError, with URLs that look like it."""
+    """All captures of a URL. Raises NotCapturedError, with URLs that look like it, and HiddenError."""
+    refuse(db, url)
     rows = db.execute("SELECT warc, offset FROM captures WHERE urlkey = ?", [urlkey(url)]).fetchall()
     if not rows:
         raise NotCapturedError(f"{url} is not in this archive{_near(db, url)}")
@@ -46,7 +48,8 @@ def timemap(db: Database, url: str) -> TimeMap:
 def _near(db: Database, url: str) -> str:
     key = urlkey(url)
     rows = db.execute(
-        "SELECT DISTINCT urlkey, url FROM captures WHERE status = 200 AND urlkey BETWEEN ? AND ? LIMIT 2000",
+        "SELECT DISTINCT urlkey, url FROM captures"
+        f" WHERE status = 200 AND urlkey BETWEEN ? AND ? AND {SHOWN} LIMIT 2000",
         [key.partition(")")[0], key.partition(")")[0] + ")\U0010ffff"],
     ).fetchall()
     path = key.partition(")")[2]
@@ -69,7 +72,8 @@ class Shown:
 
 
 def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
-    """The article at a URL as captured nearest to `at`, else last. Raises NotCapturedError."""
+    """The article at a URL as captured nearest to `at`, else last. Raises NotCapturedError and HiddenError."""
+    refuse(db, url)
     rows = db.execute(
         "SELECT warc, offset, captured_at, version, status FROM captures WHERE urlkey = ? AND version IS NOT NULL",
         [urlkey(url)],
@@ -142,13 +146,15 @@ def payload(db: Database, directory: ArchiveDir, url: str, *, at: datetime | Non
         raise NotCapturedError(f"{url}: the site never answered; `muragat timemap` shows the attempts")
     if capture.record_type is RecordType.REVISIT:
         row = db.execute(
-            "SELECT warc, offset FROM captures WHERE payload_digest = ? AND record_type IN ('response', 'resource')"
-            " ORDER BY captured_at, warc, offset LIMIT 1",
+            "SELECT warc, offset, url FROM captures"
+            " WHERE payload_digest = ? AND record_type IN ('response', 'resource')"
+            f" ORDER BY {SHOWN} DESC, captured_at, warc, offset LIMIT 1",
             [capture.payload_digest],
         ).fetchone()
         if row is None:
             raise NotCapturedError(f"{url}: the capture that this revisit refers to is not in the archive")
-        capture = load_capture(db, *row)
+        refuse(db, row[2])  # the only record with these bytes is withdrawn
+        capture = load_capture(db, *row[:2])
     return read_payload(directory.warcs, capture)
 
 
@@ -237,9 +243,8 @@ def _wording_at(known: list[dict[str, object]], at: datetime) -> dict[str, objec
 
 
 def _whole(wording: dict[str, object]) -> str:
-    lead = str(wording["lead"] or "")
-    text = str(wording["text"])
-    return "\n\n".join(filter(None, [str(wording["title"]), "" if lead[:60] in text else lead, text]))
+    text = with_lead(str(wording["lead"] or ""), str(wording["text"]))
+    return "\n\n".join(filter(None, [str(wording["title"]), text]))
 
 
 def shorten(pieces: Iterable[Piece], *, context: int = 80) -> list[Piece]:
@@ -271,8 +276,8 @@ def changes(db: Database, *, since: datetime | None = None) -> list[Change]:
     floor = warc_date(since) if since else ""
     rows = db.execute(
         "SELECT a.url, v.title, v.seen_from, 'edited' FROM versions v JOIN articles a ON a.urlkey = v.article"
-        " WHERE v.seen_from > a.first_seen_at AND v.seen_from >= ?"
-        " UNION ALL SELECT url, title, gone_at, 'gone' FROM articles WHERE gone_at >= ?"
+        f" WHERE v.seen_from > a.first_seen_at AND v.seen_from >= ? AND a.{SHOWN}"
+        f" UNION ALL SELECT url, title, gone_at, 'gone' FROM articles WHERE gone_at >= ? AND {SHOWN}"
         " ORDER BY 3 DESC, 1",
         [floor, floor or "0"],
     )
@@ -280,7 +285,8 @@ def changes(db: Database, *, since: datetime | None = None) -> list[Change]:
 
 
 def wordings(db: Database, url: str) -> list[dict[str, object]]:
-    """The wordings of one page, oldest first: rows of `versions`."""
+    """The wordings of one page, oldest first: rows of `versions`. Raises HiddenError."""
+    refuse(db, url)
     return list(db.query("SELECT * FROM versions WHERE article = ? ORDER BY seen_from, id", [urlkey(url)]))
 
 
@@ -315,6 +321,7 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
         "wordings": count["versions"],
         "gone": db.execute("SELECT count(*) FROM articles WHERE gone_at IS NOT NULL").fetchone()[0],
         "spam_findings": count["spam"],
+        "hidden": db.execute("SELECT count(*) FROM hidden_now WHERE urlkey = named").fetchone()[0],
         "first_capture": first,
         "last_capture": last,
         "warcs": len(files),

@@ -13,6 +13,7 @@ import argparse
 import errno
 import importlib.util
 import os
+import re
 import select
 import signal
 import socket
@@ -22,6 +23,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from html import escape
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +32,8 @@ from urllib.parse import quote
 
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
+from archive.hidden import SHOWN, Hidden, why
+from archive.surt import urlkey
 
 COLLECTION = "web"  # pywb's word for one archive; the first part of every replay URL
 START_SECONDS = 60.0  # pywb answers after 1 to 2 s; a loaded machine gets its time
@@ -132,10 +136,10 @@ def check_ready(directory: ArchiveDir) -> None:
         raise MuragatError(f"{directory.db} does not exist; `muragat index` makes it from the WARCs")
     try:
         with closing(open_rows(directory.db)) as rows:
-            rows.execute(f"SELECT {COLUMNS} FROM captures LIMIT 1")
+            rows.execute(f"SELECT {COLUMNS} FROM captures WHERE {_REPLAYABLE} LIMIT 1")
     except sqlite3.Error as error:
         raise MuragatError(
-            f"{directory.db} cannot be read ({error}); `muragat index --rebuild` makes it anew"
+            f"{directory.db} cannot be read ({error}); `muragat index` brings it up to date, --rebuild makes it anew"
         ) from error
 
 
@@ -145,8 +149,8 @@ COLUMNS = (
     "urlkey, captured_at, url, content_type, status, payload_digest, record_type, refers_to_url, length, offset, warc,"
     " stated_digest"
 )
-# A 304 has no body of its own and no browser asked for it; metadata records hold no page.
-_REPLAYABLE = "record_type <> 'metadata' AND status IS NOT 304"
+# A 304 has no body of its own and no browser asked for it; metadata records hold no page. What is hidden is on no list.
+_REPLAYABLE = f"record_type <> 'metadata' AND status IS NOT 304 AND {SHOWN}"
 _ORDER = "urlkey, captured_at, warc, offset"  # the order of every TimeMap, ties included
 
 # On each side of the time asked for: enough to step over redirects to itself and files that are missing, and what
@@ -193,11 +197,16 @@ class RowIndex:
 
         with closing(open_rows(self.path)) as rows:
             last = ("", "")
+            withdrawn = {key for (key,) in rows.execute("SELECT urlkey FROM hidden_now")}
             for row in _select(rows, params):
                 fields = cdx_fields(row, crowded=(row[0], row[1][:19]) == last)
                 last = (row[0], row[1][:19])
-                if row[6] == "revisit" and (row[11] or not row[7]):
-                    fields |= _original(rows, row)
+                if row[6] == "revisit":
+                    hidden = bool(row[7]) and urlkey(row[7]) in withdrawn
+                    original = _original(rows, row) if row[11] or not row[7] or hidden else {}
+                    if hidden and not original:
+                        continue  # its body is that of a page that is hidden
+                    fields |= original
                 cdx = CDXObject()
                 cdx.update(fields)
                 yield cdx
@@ -307,7 +316,7 @@ def make_app(directory: ArchiveDir) -> App:
     # pywb's other loaders fetch what a row names from the living web.
     route.resource_loaders = [loader for loader in route.resource_loaders if isinstance(loader, WARCPathLoader)]
     app.warcserver_server.server.log = _Silence()
-    return guarded(app)
+    return guarded(app, directory.db)
 
 
 class _Silence:
@@ -347,8 +356,10 @@ _LOGO = (
     b' font-size="24" fill="#5b3a1e">muragat</text></svg>'
 )
 
+_LOOK = """<style>
+body { font: 18px/1.5 Georgia, serif; max-width: 38em; margin: 3em auto; padding: 0 1em; color: #222 }</style>"""
 _HOME = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>muragat: replay</title>
-<style>body {{ font: 18px/1.5 Georgia, serif; max-width: 38em; margin: 3em auto; padding: 0 1em; color: #222 }}</style>
+{_LOOK}
 <h1>Pages as they were</h1>
 <p>This is the replay of a muragat archive: web pages as they were captured, from WARC files on this machine.
 Nothing here is fetched from the living web; what was not captured is missing.</p>
@@ -361,13 +372,18 @@ Nothing here is fetched from the living web; what was not captured is missing.</
 _OWN = {"/": ("text/html; charset=utf-8", _HOME.encode()), "/static/muragat.svg": ("image/svg+xml", _LOGO)}
 
 
-def guarded(app: App) -> App:
-    """The same WSGI application with our home page, and with the guard on every answer."""
+def guarded(app: App, database: Path) -> App:
+    """The same WSGI application with our home page, an answer of ours for hidden pages, and the guard on every one."""
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if own := _OWN.get(environ["PATH_INFO"]):
             content_type, body = own
             start_response("200 OK", [("Content-Type", content_type), ("Content-Length", str(len(body))), *_GUARD])
+            return [body]
+        if hidden := _hidden(database, environ):
+            body = _hidden_page(hidden)
+            headers = [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))]
+            start_response("451 Unavailable", [*headers, ("Cache-Control", "no-store"), *_GUARD])
             return [body]
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
@@ -383,6 +399,31 @@ def guarded(app: App) -> App:
         return app(environ, start)
 
     return answer
+
+
+# What stands before the address asked for: a moment or * with how it is to be shown, or a TimeMap and its format.
+_ASKED = re.compile(rf"/{COLLECTION}/(?:timemap/[^/]*/)?(?:[\d*-]*(?:[a-z]{{2,4}}_)?/)?(.+)", re.DOTALL)
+
+
+def _hidden(database: Path, environ: Mapping[str, Any]) -> Hidden | None:
+    """Why the page asked for is hidden. `RowIndex` lists nothing of it whatever is found here: this is what is said."""
+    asked = _ASKED.fullmatch(environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"))
+    if not asked:
+        return None
+    url = re.sub(r"^(https?:)/*", r"\1//", asked[1], flags=re.IGNORECASE)
+    if query := environ.get("QUERY_STRING"):
+        url += f"?{query}"
+    with closing(open_rows(database)) as rows:
+        return why(rows, url if "://" in url else f"http://{url}")
+
+
+def _hidden_page(hidden: Hidden) -> bytes:
+    until = f" until {hidden.until:%Y-%m-%d %H:%M} UTC" if hidden.until else ""
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>Hidden</title>{_LOOK}
+<h1>This page is hidden</h1>
+<p>It has been kept out of sight since {hidden.hidden_at:%Y-%m-%d %H:%M} UTC{until}, on purpose:</p>
+<blockquote>{escape(hidden.reason)}</blockquote>
+<p><a href="/">Pages as they were</a></p></html>""".encode()
 
 
 def main(argv: list[str] | None = None) -> int:

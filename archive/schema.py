@@ -190,6 +190,14 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "weights": ("TEXT", "JSON list: what each signal says by itself, 0..1, in the order of `evidence`"),
         "hidden_by": ("TEXT", "what keeps it from being seen: display:none, off-screen …; NULL where it shows"),
     },
+    "hidden": {
+        "urlkey": ("TEXT PRIMARY KEY", "of the page withdrawn; `hidden_now` adds its further pages and its copies"),
+        "url": ("TEXT NOT NULL", "as typed"),
+        "reason": ("TEXT NOT NULL", "as typed, for readers"),
+        "who": ("TEXT NOT NULL", "user of the machine"),
+        "hidden_at": ("TEXT NOT NULL", "since when without a break"),
+        "until": ("TEXT", "first moment at which it shows again; NULL: until `muragat unhide`"),
+    },
     "terms": {
         "form": ("TEXT NOT NULL", "a word as written, folded"),
         "term": ("TEXT NOT NULL", "the word it is found under in `search`"),
@@ -228,6 +236,24 @@ _INDEXES = (
 
 # What needs other captures, as views: rows in, rows out, whatever the order they came in.
 _VIEWS = {
+    # The pages that nobody is shown at this moment: those that `hidden` names, the other pages of their articles, and
+    # what derived.py takes for a copy of one of these (rel=canonical on the same host, the same title), however linked.
+    # `named` is the page that a person named. Every way to a reader asks this view, and nothing else decides.
+    "hidden_now": """
+WITH RECURSIVE withdrawn (urlkey, named) AS (
+    SELECT urlkey, urlkey FROM hidden
+    WHERE until IS NULL OR until > strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
+    UNION SELECT v.article, w.named FROM withdrawn w JOIN versions v ON v.first_page = w.urlkey
+    UNION SELECT v.first_page, w.named FROM withdrawn w JOIN versions v ON v.article = w.urlkey
+        WHERE v.first_page IS NOT NULL
+    UNION SELECT v.article, w.named FROM withdrawn w JOIN versions v ON v.canonical = w.urlkey
+        JOIN versions o ON o.article = w.urlkey AND o.title = v.title
+        WHERE substr(v.article, 1, instr(v.article, ')')) = substr(w.urlkey, 1, instr(w.urlkey, ')'))
+    UNION SELECT v.canonical, w.named FROM withdrawn w JOIN versions v ON v.article = w.urlkey
+        JOIN versions o ON o.article = v.canonical AND o.title = v.title
+        WHERE substr(v.canonical, 1, instr(v.canonical, ')')) = substr(w.urlkey, 1, instr(w.urlkey, ')')))
+SELECT w.urlkey, w.named, h.url, h.reason, h.who, h.hidden_at, h.until
+FROM withdrawn w JOIN hidden h ON h.urlkey = w.named""",
     # Every capture that shows a page, and how many pieces of injected content were found in it.
     "spam_states": """
 SELECT c.warc, c."offset", c.urlkey, c.url, c.site, c.captured_at, c.kind, c.version, r.user_agent,

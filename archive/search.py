@@ -20,6 +20,7 @@ from sqlite_utils import Database
 from archive.errors import QueryError
 from archive.expression import Either, Every, Filter, Node, Not, Title, Words, parse
 from archive.folding import fold
+from archive.hidden import HIDDEN_ARTICLES
 from archive.snippets import best_snippet, mark
 from archive.surt import urlkey
 from archive.times import end_of, parse_time
@@ -133,6 +134,8 @@ def _ask(
     ) if value]  # fmt: skip
     conditions += [_Condition("SELECT id FROM articles WHERE published_at >= ?", (warc_date(since),))] if since else []
     conditions += [_Condition("SELECT id FROM articles WHERE published_at < ?", (warc_date(until),))] if until else []
+    if db.execute("SELECT 1 FROM hidden LIMIT 1").fetchone():
+        conditions.append(_Condition(HIDDEN_ARTICLES, (), negated=True))
     return asked, asked.question(db, conditions)
 
 

@@ -32,6 +32,11 @@ def best_snippet(lead: str | None, text: str, marked: Marked) -> str:
     return shown
 
 
+def with_lead(lead: str | None, text: str) -> str:
+    """The text behind its lead, which stands once where the text says it too."""
+    return text if not lead or lead[:60] in text else f"{lead}\n\n{text}"
+
+
 def snippet(text: str, wanted: frozenset[str]) -> str:
     """The stretch of the text with most of the wanted words, given as folded forms, which are marked."""
     return _snippet(text, Marked(wanted))

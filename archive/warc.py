@@ -567,14 +567,19 @@ def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | Cra
 
 def read_payload(folder: Path, capture: Capture) -> Payload:
     """The payload of a response or resource record, from the place its row names."""
-    with open_warc(folder, capture.warc) as file:
-        member = next(iter(members(file, capture.warc, start=capture.offset)), None)
-    if not isinstance(member, Member) or member.offset != capture.offset:
-        raise WarcReadError(capture.warc, capture.offset, "no whole record here; `muragat verify` says what is wrong")
-    read = read_record(member, capture.warc)
+    read = read_record(member_at(folder, capture.warc, capture.offset), capture.warc)
     if not isinstance(read, Kept) or read.payload is None:
         raise WarcReadError(capture.warc, capture.offset, "this record holds no payload; `muragat index --rebuild`")
     return read.payload
+
+
+def member_at(folder: Path, name: str, offset: int) -> Member:
+    """The gzip member at the place that a row names. Raises WarcReadError where no whole one begins."""
+    with open_warc(folder, name) as file:
+        member = next(iter(members(file, name, start=offset)), None)
+    if not isinstance(member, Member) or member.offset != offset:
+        raise WarcReadError(name, offset, "no whole record here; `muragat verify` says what is wrong")
+    return member
 
 
 def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = None) -> Iterator[Member | Damaged]:
@@ -614,6 +619,28 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
             continue
         yield Member(offset, used, b"".join(parts))
         offset += used
+
+
+def whole_bytes(file: BinaryIO, size: int) -> int:
+    """How many of a file's first `size` bytes end with a whole gzip member; what members hold is dropped at once."""
+    end = position = 0
+    window, inflate = b"", inflater()
+    file.seek(0)
+    while window or (window := file.read(min(_READ_BYTES // 4, size - position))):
+        try:
+            inflate.decompress(window)
+        except GzipError:  # damaged: `verify` tells of it; what follows is kept as well
+            found = next_member(file, end + 1)
+            if found is None or found >= size:
+                return end
+            end = position = file.seek(found)
+            window, inflate = b"", inflater()
+            continue
+        position += len(window) - len(inflate.unused_data)
+        window = inflate.unused_data
+        if inflate.eof:
+            end, inflate = position, inflater()
+    return end
 
 
 def compress_record(*pieces: bytes) -> bytes:

@@ -17,6 +17,7 @@ import click
 
 import archive
 import archive.cli as reading
+import archive.cli_keep  # its commands join those of archive.cli
 from archive.config import ArchiveDir
 from archive.errors import ConfigError, MuragatError
 
@@ -255,7 +256,7 @@ def _refuse_strangers() -> None:
 
 
 def main() -> None:
-    """`muragat`: exit 0 done, 1 a MuragatError, 2 wrong usage, 130 interrupted."""
+    """`muragat`: exit 0 done, 1 a MuragatError (3 a hidden page), 2 wrong usage, 130 interrupted."""
     # A reader that stops listening (`muragat search … | head`) ends us quietly, as every Unix tool.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
@@ -263,7 +264,7 @@ def main() -> None:
         sys.exit(cli.main(prog_name="muragat", standalone_mode=False) or 0)
     except MuragatError as error:
         click.echo(f"muragat: {error}", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_code)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
         sys.exit(130)

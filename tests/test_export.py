@@ -203,6 +203,8 @@ def test_without_pyarrow_parquet_is_refused_in_one_line(kept: ArchiveDir, tmp_pa
         ({"until": datetime(2019, 1, 1, tzinfo=UTC)}, ["=Ekmek zammı"]),
         ({"crawl": "haber-1"}, ["=Ekmek zammı", "Bozkırda bahar"]),
         ({"crawl": "haber-2", "words": "bahar"}, ["Bozkırda bahar", "Yeni tren"]),
+        ({"limit": 2}, ["=Ekmek zammı", "Bozkırda bahar"]),
+        ({"crawl": "haber-2", "words": "bahar", "limit": 1}, ["Bozkırda bahar"]),
     ],
 )
 def test_the_filters_of_search_choose(
@@ -212,6 +214,15 @@ def test_the_filters_of_search_choose(
 
     rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text("utf-8").splitlines()]
     assert [row["title"] for row in rows] == titles
+
+
+def test_a_limit_counts_articles_in_captures_too(kept: ArchiveDir, tmp_path: Path) -> None:
+    done = [run(kept, tmp_path / f"a.{form}", limit=1) for form in (Form.CDXJ, Form.WACZ)]  # type: ignore[arg-type]
+
+    assert [one.articles for one in done] == [1, 1]
+    urls = {json.loads(line.split(" ", 2)[2])["url"] for line in (tmp_path / "a.cdxj").read_text().splitlines()}
+    assert urls == {f"http://{HOST}/ekmek/"}
+    assert len(muragat(kept, "export", "-", "--jsonl", "--limit", "2").stdout.splitlines()) == 2
 
 
 @pytest.mark.parametrize(

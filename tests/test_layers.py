@@ -32,6 +32,7 @@ LAYERS = (
     ("archive.warc", "archive.extract", "archive.expression", "archive.snippets"),
     ("archive.manifest", "archive.foreign"),
     ("archive.schema",),
+    ("archive.hidden",),
     (
         "archive.alarms",
         "archive.compromise",
@@ -47,11 +48,14 @@ LAYERS = (
         "archive.facts",
         "archive.verify",
         "archive.importing",
+        "archive.backup",
+        "archive.restore",
     ),
     ("archive.replay", "archive.web", "archive.versions"),
     ("archive.cite",),
     ("archive.api",),
     ("archive.cli",),
+    ("archive.cli_keep",),
     (
         *("crawler.begin", "crawler.crawl", "crawler.demo", "crawler.discover", "crawler.follow", "crawler.frontier"),
         *("crawler.decode", "crawler.frontier_db", "crawler.resolver"),
@@ -76,7 +80,7 @@ STRANGERS = ("crawler.wire", "crawler.frontier", "crawler.revisit", "crawler.sch
 HOMES = {
     "apscheduler": ("crawler.schedule",),
     "backports": ("archive.foreign",),  # zstd
-    "click": ("archive.cli", "crawler.cli", "crawler.demo.story"),
+    "click": ("archive.cli", "archive.cli_keep", "crawler.cli", "crawler.demo.story"),
     "compression": ("archive.foreign",),  # zstd again: Python's own from 3.14 on
     "fontTools": ("crawler.demo.make_font",),
     "cryptography": ("archive.verify",),
@@ -99,6 +103,7 @@ HOMES = {
         "archive.derived",
         "archive.export",
         "archive.facts",
+        "archive.hidden",
         "archive.index",
         "archive.learn",
         "archive.looks",

@@ -54,6 +54,10 @@ CAPTURES = """CREATE TABLE captures (
     payload_digest TEXT, record_type TEXT, refers_to_url TEXT, refers_to_at TEXT, stated_digest TEXT)"""
 
 
+HIDDEN_NOW = """CREATE TABLE hidden_now (
+    urlkey TEXT, named TEXT, url TEXT, reason TEXT, who TEXT, hidden_at TEXT, until TEXT)"""
+
+
 class Recording:
     """A small archive being made: each `add` is a WARC record and its row."""
 
@@ -63,6 +67,7 @@ class Recording:
         with closing(self.rows()) as rows:
             rows.execute("PRAGMA journal_mode = WAL")
             rows.execute(CAPTURES)
+            rows.execute(HIDDEN_NOW)
 
     def rows(self) -> sqlite3.Connection:
         return sqlite3.connect(self.directory.db, isolation_level=None)

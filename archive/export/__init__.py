@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from archive.config import ArchiveDir
 from archive.errors import MuragatError, QueryError
 from archive.export import cdxj, tables, wacz
-from archive.export.selection import Selection, choose, take
+from archive.export.selection import Selection, choose, drop_revisits_of_hidden, take
 from archive.schema import connect_readonly
 from archive.warc import sync_folder
 
@@ -123,6 +123,7 @@ def _write(
         tables.write_parquet(db, file)
     elif form is Form.CDXJ:
         take(db, choice)
+        drop_revisits_of_hidden(db)
         return cdxj.write(db, file)
     else:
         return wacz.write(db, directory, file, choice=choice, now=now)

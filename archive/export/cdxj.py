@@ -22,7 +22,7 @@ def write(db: Database, file: BinaryIO) -> int:
     )
     count = 0
     for row in rows:
-        file.write(line(row))
+        file.write(_line(row))
         count += 1
     return count
 
@@ -33,10 +33,10 @@ def lines_placed(db: Database) -> Iterator[bytes]:
         f"SELECT {_FIELDS}, p.place, p.name FROM placed p JOIN captures c ON c.warc = p.warc AND c.offset = p.offset"
         " WHERE c.record_type <> 'metadata' ORDER BY c.urlkey, c.captured_at, p.name, p.place"
     )
-    return map(line, rows)
+    return map(_line, rows)
 
 
-def line(row: tuple[object, ...]) -> bytes:
+def _line(row: tuple[object, ...]) -> bytes:
     """One row of the queries above."""
     urlkey, captured_at, url, content_type, status, digest, record_type, length, offset, name = row
     moment = "".join(character for character in str(captured_at)[:19] if character.isdigit())

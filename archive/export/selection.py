@@ -29,11 +29,13 @@ class Selection:
     site: str | None = None
     language: str | None = None
     crawl: str | None = None  # only what this crawl captured
+    limit: int | None = None  # so many articles, the oldest
 
     @property
     def by_article(self) -> bool:
         """Whether articles are chosen by what they say; else all captures are meant, pages and all else."""
-        return any((self.words, self.since, self.until, self.section, self.author, self.tag, self.site, self.language))
+        said = (self.words, self.since, self.until, self.section, self.author, self.tag, self.site, self.language)
+        return any(said) or self.limit is not None
 
     def __str__(self) -> str:
         parts = [f"“{self.words}”"] if self.words else []
@@ -41,7 +43,11 @@ class Selection:
             parts += [f"{name} {value}"] if (value := getattr(self, name)) else []
         parts += [f"published since {self.since:%Y-%m-%d}"] if self.since else []
         parts += [f"published before {self.until:%Y-%m-%d}"] if self.until else []
+        parts += [f"the first {self.limit}"] if self.limit is not None else []
         return ", ".join(parts) or "everything"
+
+
+_SHOWN = "urlkey NOT IN withdrawn"
 
 
 def choose(db: Database, choice: Selection) -> int:
@@ -66,14 +72,22 @@ def choose(db: Database, choice: Selection) -> int:
             " ON w.filename = c.warc WHERE w.crawl = ? AND c.version IS NOT NULL)",
             [choice.crawl],
         )
-    # TODO(issue 6, point 8): pages that `muragat hide` withdrew leave `chosen` here, and `taken` in `take`.
+    # What is hidden now stays so for all of this export, whatever embargo ends meanwhile.
+    db.execute("CREATE TEMP TABLE withdrawn AS SELECT DISTINCT urlkey FROM hidden_now")
+    db.execute(f"DELETE FROM chosen WHERE NOT {_SHOWN}")
+    if choice.limit is not None:
+        db.execute(
+            "DELETE FROM chosen WHERE place NOT IN (SELECT place FROM chosen ORDER BY place LIMIT ?)", [choice.limit]
+        )
     return int(db.execute("SELECT count(*) FROM chosen").fetchone()[0])
 
 
 def _check(db: Database, choice: Selection) -> None:
     """Raise QueryError for a crawl that the archive does not know: an empty file would hide the slip."""
+    if not choice.crawl:
+        return
     known = [row[0] for row in db.execute("SELECT name FROM crawls ORDER BY started_at DESC, name DESC")]
-    if choice.crawl and choice.crawl not in known:
+    if choice.crawl not in known:
         raise QueryError(f"no crawl {choice.crawl!r} in this archive; the last ones: {', '.join(known[:5]) or 'none'}")
 
 
@@ -84,7 +98,9 @@ def take(db: Database, choice: Selection) -> None:
         " UNIQUE (warc, offset))"
     )
     in_crawl = "warc IN (SELECT filename FROM warcs WHERE crawl = ?)" if choice.crawl else "?1 IS NULL"
-    insert = f"INSERT OR IGNORE INTO taken (warc, offset) SELECT warc, offset FROM captures WHERE {in_crawl}"
+    insert = (
+        f"INSERT OR IGNORE INTO taken (warc, offset) SELECT warc, offset FROM captures WHERE {in_crawl} AND {_SHOWN}"
+    )
     if not choice.by_article:
         db.execute(insert, [choice.crawl])
         return
@@ -99,15 +115,15 @@ def take(db: Database, choice: Selection) -> None:
 
 def take_originals(db: Database) -> None:
     """Add what the revisits in `taken` refer to: without it they are heads without a body."""
-    db.conn.create_function("urlkey", 1, lambda url: urlkey(url) if url else None, deterministic=True)
+    _know_urlkey(db)
     revisits = "FROM taken t JOIN captures r ON r.warc = t.warc AND r.offset = t.offset AND r.record_type = 'revisit'"
-    body = "o.record_type IN ('response', 'resource')"
+    body = f"o.record_type IN ('response', 'resource') AND o.{_SHOWN}"
     insert = "INSERT OR IGNORE INTO taken (warc, offset)"
     db.execute(
         f"{insert} SELECT o.warc, o.offset {revisits} CROSS JOIN captures o"
         f" ON o.urlkey = urlkey(r.refers_to_url) AND o.captured_at = r.refers_to_at AND {body}"
     )
-    # Other tools' revisits name a digest alone: the first capture that has it, as replay takes it.
+    # Other tools' revisits name a digest alone: the first capture that has it, of whichever page.
     held = f"SELECT 1 FROM captures o JOIN taken h ON h.warc = o.warc AND h.offset = o.offset AND {body}"
     db.execute(
         f"{insert} SELECT warc, offset FROM (SELECT o.warc, o.offset, row_number() OVER"
@@ -123,3 +139,22 @@ def take_originals(db: Database) -> None:
         f" {revisits} CROSS JOIN captures o ON o.urlkey = r.urlkey AND o.captured_at < r.captured_at AND {body}"
         " WHERE r.status = 304 AND r.refers_to_url IS NULL AND o.status = 200) WHERE nth = 1"
     )
+
+
+def drop_revisits_of_hidden(db: Database) -> None:
+    """Take out of `taken` the revisits whose body is that of a page that is hidden."""
+    if not db.execute("SELECT 1 FROM withdrawn LIMIT 1").fetchone():
+        return
+    _know_urlkey(db)
+    taken = "SELECT {} FROM taken t JOIN captures c ON c.warc = t.warc AND c.offset = t.offset"
+    hidden = "SELECT payload_digest FROM captures WHERE urlkey IN withdrawn AND record_type <> 'revisit'"
+    db.execute(
+        f"DELETE FROM taken WHERE number IN ({taken.format('t.number')} WHERE c.record_type = 'revisit' AND"
+        " (c.refers_to_url IS NOT NULL AND urlkey(c.refers_to_url) IN withdrawn OR c.refers_to_url IS NULL"
+        f" AND c.payload_digest <> '' AND c.payload_digest IN ({hidden}) AND c.payload_digest NOT IN"
+        f" ({taken.format('c.payload_digest')} WHERE c.record_type <> 'revisit')))"
+    )
+
+
+def _know_urlkey(db: Database) -> None:
+    db.conn.create_function("urlkey", 1, lambda url: urlkey(url) if url else None, deterministic=True)

@@ -40,7 +40,7 @@ class Column:
     name: str
     kind: Kind
     means: str
-    sql: str
+    sql: str = ""  # "": the column of that name in `articles`
 
 
 _AUTHORS = (
@@ -53,38 +53,39 @@ _IMAGES = (
 )
 
 COLUMNS = (
-    Column("url", Kind.TEXT, "as last fetched", "a.url"),
-    Column("title", Kind.TEXT, "of the current wording, as all that follows", "a.title"),
-    Column("lead", Kind.TEXT, "standfirst or summary", "a.lead"),
-    Column("text", Kind.TEXT, "the body, an empty line between two paragraphs", "a.text"),
+    Column("url", Kind.TEXT, "as last fetched"),
+    Column("title", Kind.TEXT, "of the current wording, as all that follows"),
+    Column("lead", Kind.TEXT, "standfirst or summary"),
+    Column("text", Kind.TEXT, "the body, an empty line between two paragraphs"),
     Column("authors", Kind.TEXTS, "as printed", _AUTHORS),
-    Column("section", Kind.TEXT, "", "a.section"),
+    Column("section", Kind.TEXT, ""),
     Column("tags", Kind.TEXTS, "as printed", _TAGS),
-    Column("published_at", Kind.TIME, "to the minute where the page says it", "a.published_at"),
-    Column("published_precision", Kind.TEXT, "day or minute", "a.published_precision"),
-    Column("published_as", Kind.TEXT, "the date as printed", "a.published_as"),
-    Column("modified_at", Kind.TIME, "as the page says", "a.modified_at"),
-    Column("language", Kind.TEXT, "tr, kk, ru …", "a.language"),
-    Column("site", Kind.TEXT, "name of the site's profile", "a.site"),
+    Column("published_at", Kind.TIME, "to the minute where the page says it"),
+    Column("published_precision", Kind.TEXT, "day or minute"),
+    Column("published_as", Kind.TEXT, "the date as printed"),
+    Column("modified_at", Kind.TIME, "as the page says"),
+    Column("language", Kind.TEXT, "tr, kk, ru …"),
+    Column("site", Kind.TEXT, "name of the site's profile"),
     Column("images", Kind.PICTURES, "url, alt, caption, credit; the lead picture first", _IMAGES),
-    Column("access", Kind.TEXT, "free or paywalled, as the page says", "a.access"),
-    Column("comment_count", Kind.COUNT, "readers' comments, as the newest capture says", "a.comment_count"),
-    Column("pages", Kind.COUNT, "how many pages the text stands on", "a.pages"),
-    Column("versions", Kind.COUNT, "how many wordings it had", "a.versions"),
-    Column("first_seen_at", Kind.TIME, "first capture", "a.first_seen_at"),
-    Column("last_seen_at", Kind.TIME, "last capture that shows it", "a.last_seen_at"),
-    Column("gone_at", Kind.TIME, "first capture since which it is not there", "a.gone_at"),
+    Column("access", Kind.TEXT, "free or paywalled, as the page says"),
+    Column("comment_count", Kind.COUNT, "readers' comments, as the newest capture says"),
+    Column("pages", Kind.COUNT, "how many pages the text stands on"),
+    Column("versions", Kind.COUNT, "how many wordings it had"),
+    Column("first_seen_at", Kind.TIME, "first capture"),
+    Column("last_seen_at", Kind.TIME, "last capture that shows it"),
+    Column("gone_at", Kind.TIME, "first capture since which it is not there"),
     Column("captured_at", Kind.TIME, "of the capture to cite, as all that follows", "c.captured_at"),
     Column("payload_digest", Kind.TEXT, "SHA-1 of the page as served, in base 32", "c.payload_digest"),
-    Column("warc", Kind.TEXT, "file that holds the record", "a.warc"),
+    Column("warc", Kind.TEXT, "file that holds the record"),
     Column("warc_offset", Kind.COUNT, "byte at which it begins there", 'a."offset"'),
 )
 
 
 def rows(db: Database) -> Iterator[list[Cell]]:
     """The articles in `chosen`, a cell per column: times as text, lists as lists."""
+    columns = ", ".join(column.sql or f"a.{column.name}" for column in COLUMNS)
     found = db.execute(
-        f"SELECT {', '.join(column.sql for column in COLUMNS)} FROM chosen JOIN articles a ON a.id = chosen.id"
+        f"SELECT {columns} FROM chosen JOIN articles a ON a.id = chosen.id"
         ' LEFT JOIN captures c ON c.warc = a.warc AND c."offset" = a."offset" ORDER BY chosen.place'
     )
     lists = [place for place, column in enumerate(COLUMNS) if column.kind in (Kind.TEXTS, Kind.PICTURES)]

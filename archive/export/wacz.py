@@ -26,9 +26,10 @@ from archive.config import ArchiveDir
 from archive.errors import MuragatError, QueryError, WarcReadError
 from archive.export.cdxj import lines_placed
 from archive.export.requisites import requisites
-from archive.export.selection import Selection, take, take_originals
+from archive.export.selection import Selection, drop_revisits_of_hidden, take, take_originals
 from archive.model import RecordType
 from archive.schema import load_capture
+from archive.snippets import with_lead
 from archive.surt import urlkey
 from archive.warc import RECORD_HEAD_END, Member, members, open_warc, read_payload
 
@@ -47,6 +48,7 @@ def write(db: Database, directory: ArchiveDir, file: BinaryIO, *, choice: Select
         _take_requisites(db, directory)
     if choice != Selection():
         take_originals(db)
+    drop_revisits_of_hidden(db)
     count = int(db.execute("SELECT count(*) FROM taken").fetchone()[0])
     if not count:
         raise QueryError(f"{choice}: no capture is chosen, and a WACZ needs one; `muragat search` shows what is found")
@@ -113,16 +115,19 @@ class _Package:
 def _copy_records(db: Database, directory: ArchiveDir, package: _Package, rest: str) -> None:
     """Copy what `taken` names, and note in `placed` where to."""
     db.execute("CREATE TEMP TABLE placed (warc TEXT, offset INTEGER, name TEXT, place INTEGER)")
+    # Records without rows, in which other tools keep the text of pages (urn:text:…), could tell of a hidden one.
     files = db.execute(
-        "SELECT warc, count(*), (SELECT count(*) FROM captures c WHERE c.warc = t.warc), w.indexed_to"
-        " FROM taken t LEFT JOIN warcs w ON w.filename = t.warc GROUP BY warc ORDER BY warc"
+        "SELECT warc, count(*), (SELECT count(*) FROM captures c WHERE c.warc = t.warc), w.indexed_to,"
+        " coalesce(r.software LIKE 'muragat/%', 0) OR NOT EXISTS (SELECT 1 FROM withdrawn)"
+        " FROM taken t LEFT JOIN warcs w ON w.filename = t.warc LEFT JOIN crawls r ON r.name = w.crawl"
+        " GROUP BY warc ORDER BY warc"
     ).fetchall()
-    whole = [(warc, end) for warc, taken, held, end in files if taken == held and end]
-    for warc, end in whole:
+    whole = {warc: end for warc, taken, held, end, tells_nothing in files if taken == held and end and tells_nothing}
+    for warc, end in whole.items():
         with open_warc(directory.warcs, warc) as file, package.entry(f"archive/{warc}") as add:
             _copy(file, warc, 0, end, add)
         db.execute("INSERT INTO placed SELECT warc, offset, warc, offset FROM taken WHERE warc = ?", [warc])
-    parts = [warc for warc, *_ in files if warc not in dict(whole)]
+    parts = [warc for warc, *_ in files if warc not in whole]
     if parts:
         with package.entry(f"archive/{rest}") as add:
             place = 0
@@ -213,7 +218,7 @@ def _needed(db: Database, directory: ArchiveDir, warc: str, offset: int) -> list
 def _take_nearest(db: Database, address: str, captured_at: str) -> None:
     db.execute(
         "INSERT OR IGNORE INTO taken (warc, offset) SELECT warc, offset FROM captures WHERE urlkey = ?"
-        " AND record_type <> ? AND status < 400 AND status <> 304"
+        " AND urlkey NOT IN withdrawn AND record_type <> ? AND status < 400 AND status <> 304"
         " ORDER BY abs(julianday(captured_at) - julianday(?)), warc, offset LIMIT 1",
         [urlkey(address), RecordType.METADATA, captured_at],
     )
@@ -251,8 +256,8 @@ def _pages(db: Database, choice: Selection) -> Iterator[dict[str, str | bool]]:
         " ORDER BY chosen.place, v.seen_from, v.id"
     )
     for identity, url, captured_at, title, lead, text in rows:
-        whole = text if not lead or lead[:60] in text else f"{lead}\n\n{text}"
-        yield {"id": f"{identity:016x}", "url": url, "ts": f"{captured_at[:19]}Z", "title": title, "text": whole}
+        said = with_lead(lead, text)
+        yield {"id": f"{identity:016x}", "url": url, "ts": f"{captured_at[:19]}Z", "title": title, "text": said}
 
 
 def _about(db: Database, directory: ArchiveDir, choice: Selection, now: datetime) -> dict[str, str]:

@@ -18,7 +18,7 @@ from archive import manifest
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
 from archive.manifest import Entry
-from archive.verify.chain import Chain, check_chain, read_chain
+from archive.verify.chain import Chain, check_chain, check_hidden, read_chain
 from archive.verify.findings import MANIFEST, Finding, Kind, Report
 from archive.verify.records import Record, Stretch, odd_members, read_records
 from archive.verify.relations import Pairs, Relations
@@ -56,6 +56,7 @@ def verify(
     files = _files(directory)
     chain = read_chain(directory)
     check_chain(directory, chain, report, head=head)
+    check_hidden(directory, report)
     if public_key:
         check_signatures(directory, chain, public_key, report)
     check = _Check(directory, report, chain, busy=busy, progress=progress, size=sum(file.size for file in files))

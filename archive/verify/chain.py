@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,7 +10,7 @@ from hashlib import sha256
 from archive import manifest
 from archive.config import ArchiveDir
 from archive.manifest import Entry
-from archive.verify.findings import MANIFEST, Kind, Report
+from archive.verify.findings import HIDDEN, MANIFEST, Kind, Report
 
 _KINDS = {
     "broken": Kind.CHAIN_BROKEN,
@@ -60,3 +61,17 @@ def check_chain(directory: ArchiveDir, chain: Chain, report: Report, *, head: st
         if report.newer is None:
             message = f"the chain does not contain the head {head}: something was removed or rewritten"
             report.add(Kind.HEAD_UNKNOWN, MANIFEST, None, message)
+
+
+def check_hidden(directory: ArchiveDir, report: Report) -> None:
+    """Whether each line of the log of hidden pages follows the one before."""
+    before = manifest.GENESIS
+    for number, line in enumerate(manifest.read_lines(directory.hidden)[0], 1):
+        try:
+            follows = json.loads(line)["previous"] == before
+        except (ValueError, KeyError, TypeError):
+            follows = False
+        if not follows:
+            message = f"line {number} does not follow the one before: one of them was changed, or one between removed"
+            report.add(Kind.CHAIN_BROKEN, HIDDEN, number, message)
+        before = sha256(line).hexdigest()

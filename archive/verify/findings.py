@@ -7,6 +7,7 @@ from enum import StrEnum
 
 MANIFEST = "manifest.jsonl"
 SIGNATURES = "manifest.sig"
+HIDDEN = "hidden.jsonl"
 
 
 class Kind(StrEnum):
@@ -45,13 +46,13 @@ class Finding:
 
     kind: Kind
     file: str
-    offset: int | None  # bytes from the start of a WARC; the number of a line of manifest.jsonl; None: the whole file
+    offset: int | None  # bytes from the start of a WARC; the number of a line of a .jsonl file; None: the whole file
     message: str
 
     def __str__(self) -> str:
         if self.offset is None:
             return f"{self.file}: {self.message}"
-        unit = "line" if self.file in (MANIFEST, SIGNATURES) else "at byte"
+        unit = "line" if self.file in (MANIFEST, SIGNATURES, HIDDEN) else "at byte"
         return f"{self.file} {unit} {self.offset}: {self.message}"
 
 

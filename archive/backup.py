@@ -1,0 +1,366 @@
+"""A copy of an archive in another folder, made beside a running crawl; archive/restore.py makes an archive of it again.
+
+    backup.json       what the backup holds: each file with its size and SHA-256; what it does not name is no part of it
+    warcs/            closed WARCs, by hard link where the disk allows it, else copied; kept from one backup to the next
+    state-MOMENT/     all that changes: databases, settings, logs, and of WARCs being written what was whole
+
+Databases come first, files after them: every row and every URL that is done has its record in the backup. A backup
+into the same folder adds what is new; until its backup.json takes the place of the one before, that one holds.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from archive.config import ArchiveDir
+from archive.errors import LockedError, MuragatError, SchemaTooNewError
+from archive.manifest import Entry, hash_file, parse_line, read_lines
+from archive.warc import open_warc, sync_folder, warc_date, whole_bytes
+
+CONTENTS = "backup.json"
+UNFINISHED = "UNFINISHED"  # stands in a folder that is not called a backup, or an archive, yet
+FORMAT = 1
+_COPY_BYTES = 1 << 20
+
+Progress = Callable[[int, int], None]  # bytes done, of how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """One file of a backup."""
+
+    path: str  # in the backup
+    place: str  # in the archive
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What backup.json says."""
+
+    made_at: str  # UTC, ISO 8601
+    head: str | None  # of the chain of closed files: `muragat verify --head` proves all up to it
+    files: tuple[Kept, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return sum(one.size for one in self.files)
+
+
+@dataclass(kw_only=True)
+class Backup:
+    """What one backup did."""
+
+    contents: Contents
+    linked: int = 0  # files made by hard link now
+    copied_bytes: int = 0
+    resumed: bool = False  # it went on with what an interrupted one had left
+    damaged: list[str] = field(default_factory=list)  # what of the archive itself is missing, or not as it was closed
+
+
+def backup(
+    directory: ArchiveDir, target: Path, *, now: datetime, copy: bool = False, progress: Progress | None = None
+) -> Backup:
+    """Make a backup in a new folder, or bring the one there up to date. `copy`: no hard links.
+
+    Raises MuragatError for a folder that holds anything else, and when the disk refuses: then what was a backup before
+    is one still, and the next attempt goes on.
+    """
+    target = target.absolute()
+    folder, before = _folder(directory, target), None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            resumed = (folder / UNFINISHED).exists()
+            if (folder / CONTENTS).is_file():
+                before = read_contents(folder)
+                _check_same(directory, folder, before)
+            else:
+                (folder / UNFINISHED).write_text("A backup that is not finished; `muragat backup` goes on with it.\n")
+            report = _Making(directory, folder, before, copy=copy, progress=progress).run(now)
+            report.resumed = resumed
+            _publish(folder, target, report.contents)
+    except OSError as error:
+        held = f"the backup of {before.made_at[:19]}Z in it holds" if before else "it is no backup yet"
+        raise MuragatError(
+            f"{error.filename or folder}: {error.strerror or error}; {held}; make room, then run it again: it goes on"
+        ) from error
+    return report
+
+
+def _folder(directory: ArchiveDir, target: Path) -> Path:
+    """Where to write: the backup that is there, else beside the name it will have."""
+    if any(target.resolve().is_relative_to(kept.resolve()) for kept in (directory.warcs, directory.sites)):
+        raise MuragatError(f"{target} lies among the files to be kept; name another folder")
+    if (target / CONTENTS).is_file():
+        return target
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise MuragatError(f"{target} holds something else than a backup (no {CONTENTS}); name a new folder")
+    part = target.with_name(f"{target.name}.partial")
+    ours = (part / UNFINISHED).exists() or (part / CONTENTS).is_file()
+    if part.exists() and not ours and (not part.is_dir() or any(part.iterdir())):
+        raise MuragatError(f"{part} is in the way, and no backup that was begun; move it elsewhere")
+    return part
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise LockedError(f"another backup is writing to {folder}; wait for it") from error
+    finally:
+        os.close(handle)
+
+
+def _check_same(directory: ArchiveDir, folder: Path, before: Contents) -> None:
+    """Refuse to mix two archives: the chain that was kept must be the beginning of today's."""
+    name = directory.manifest.name
+    kept = [line for one in before.files if one.place == name for line in read_lines(folder / one.path)[0]]
+    if read_lines(directory.manifest)[0][: len(kept)] != kept:
+        raise MuragatError(
+            f"{folder} is the backup of another archive, or {name} was changed since; name a new folder,"
+            " and `muragat verify` says whether the chain is whole"
+        )
+
+
+def _publish(folder: Path, target: Path, contents: Contents) -> None:
+    """From here on it is the backup; what only the one before held is removed."""
+    said = {**asdict(contents), "format": FORMAT}
+    part = folder / f"{CONTENTS}.part"
+    write_file(part, json.dumps(said, ensure_ascii=False, indent=1).encode())
+    part.replace(folder / CONTENTS)
+    sync_folder(folder)
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    if folder != target:
+        folder.rename(target)
+        sync_folder(target.parent)
+    current = {PurePosixPath(one.path).parts[0] for one in contents.files}
+    for state in target.glob("state-*"):
+        if state.name not in current:
+            shutil.rmtree(state)
+    for leftover in (target / "warcs").glob("*.part"):
+        leftover.unlink()
+
+
+# ---------------------------------------------------------------- what is kept
+
+
+class _Making:
+    """One backup on its way."""
+
+    def __init__(
+        self,
+        directory: ArchiveDir,
+        folder: Path,
+        before: Contents | None,
+        *,
+        copy: bool,
+        progress: Progress | None,
+    ) -> None:
+        self.directory, self.folder, self.copy, self.progress = directory, folder, copy, progress
+        self.known = {one.path: one for one in before.files} if before else {}
+        self.files = list[Kept]()
+        self.damaged = list[str]()
+        self.linked = self.copied_bytes = 0
+
+    def run(self, now: datetime) -> Backup:
+        """Write all but backup.json."""
+        state = self.folder / f"state-{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}"
+        folders = [self.folder / "warcs", state / "warcs", state / "sites"]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        for path in (self.directory.frontier_db, self.directory.db):
+            if path.is_file():
+                _snapshot(path, state / path.name)
+                self._add(state / path.name, path.name)
+        lines = self._small_files(state)
+        chained = {entry.name: entry for entry in map(parse_line, lines) if entry}
+        self._unchained(state, chained)
+        size = sum(entry.size for entry in chained.values())
+        for entry in chained.values():
+            self._closed(entry)
+            if self.progress:
+                self.progress(sum(one.size for one in self.files if one.place.startswith("warcs/")), size)
+        for folder in (*folders, state, self.folder):
+            sync_folder(folder)
+        head = sha256(lines[-1]).hexdigest() if lines else None
+        contents = Contents(made_at=warc_date(now), head=head, files=tuple(self.files))
+        return Backup(
+            contents=contents, linked=self.linked, copied_bytes=self.copied_bytes, damaged=sorted(self.damaged)
+        )
+
+    def _small_files(self, state: Path) -> list[bytes]:
+        """Settings and logs. The lines of the chain: each names a file that is closed by now."""
+        directory = self.directory
+        lines = read_lines(directory.manifest)[0]
+        sites = sorted(path for path in directory.sites.glob("*") if path.is_file())
+        for path in (directory.config_path, directory.manifest.with_suffix(".sig"), directory.hidden, *sites):
+            if path.is_file():
+                place = path.relative_to(directory.root)
+                write_file(state / place, path.read_bytes())
+                self._add(state / place, str(place))
+        write_file(state / directory.manifest.name, b"".join(line + b"\n" for line in lines))
+        self._add(state / directory.manifest.name, directory.manifest.name)
+        return lines
+
+    def _unchained(self, state: Path, chained: dict[str, Entry]) -> None:
+        """What no line of the chain names: files being written, up to their last whole record; what repairs cut off.
+
+        A file that a crawl is writing, has closed this moment or has left over is kept under its `.open` name: the next
+        crawl closes and chains it. All are opened, and their sizes taken, before one is read: what is in them refers to
+        nothing that came later.
+        """
+        with ExitStack() as stack:
+            files = list[tuple[str, BinaryIO, int]]()
+            for path in sorted(self.directory.warcs.glob("[!.]*")):
+                name = path.name.removesuffix(".open")
+                if name not in chained and path.suffix not in (".part", ".tmp") and not path.is_dir():
+                    file = stack.enter_context(open_warc(self.directory.warcs, name))
+                    files.append((name, file, os.fstat(file.fileno()).st_size))
+            for name, file, size in files:
+                is_warc = name.endswith(".warc.gz")
+                place = f"warcs/{name}.open" if is_warc else f"warcs/{name}"
+                self._copy(file, state / place, whole_bytes(file, size) if is_warc else size, place)
+
+    def _closed(self, entry: Entry) -> None:
+        """A file that nobody writes any more: as it was kept before, by link, or copied."""
+        path, target, place = (
+            self.directory.warcs / entry.name,
+            self.folder / "warcs" / entry.name,
+            f"warcs/{entry.name}",
+        )
+        size = path.stat().st_size if path.is_file() else None
+        if self._is_held(entry, path, target):
+            self._add(target, place, digest=entry.sha256)
+        elif size is None:
+            pass
+        elif not self.copy and _link(path, target):
+            self.linked += 1
+            self._add(target, place, digest=entry.sha256 if size == entry.size else None)
+        else:
+            with path.open("rb") as file:
+                self._copy(file, target, size, place)
+        if size is None:
+            self.damaged.append(f"{entry.name} is missing")
+        elif size != entry.size or (self.files[-1].sha256 != entry.sha256):
+            self.damaged.append(f"{entry.name} is not what it was when it was closed")
+
+    def _is_held(self, entry: Entry, path: Path, target: Path) -> bool:
+        """Whether an earlier backup, finished or not, holds a file as it was closed, whatever became of it since."""
+        if not target.is_file() or target.stat().st_size != entry.size:
+            return False
+        linked = path.is_file() and target.samefile(path)
+        if linked:
+            return not self.copy
+        known = self.known.get(f"warcs/{entry.name}")
+        return (known.sha256 if known else hash_file(target)) == entry.sha256
+
+    def _copy(self, file: BinaryIO, target: Path, size: int, place: str) -> None:
+        digest = copy_file(file, target, size)
+        self.copied_bytes += size
+        self._add(target, place, digest=digest)
+
+    def _add(self, path: Path, place: str, *, digest: str | None = None) -> None:
+        kept = str(path.relative_to(self.folder))
+        self.files.append(Kept(path=kept, place=place, size=path.stat().st_size, sha256=digest or hash_file(path)))
+
+
+def _snapshot(database: Path, target: Path) -> None:
+    """A database as it is at this moment, in one transaction of a reader: nobody who writes to it waits."""
+    try:
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
+        ) as connection:
+            connection.execute("VACUUM INTO ?", [str(target)])
+    except sqlite3.Error as error:
+        raise MuragatError(
+            f"{database} cannot be copied to {target}: {error}; make room and run it again; where the database itself"
+            " is damaged, move it away: `muragat index` makes archive.db anew"
+        ) from error
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _link(path: Path, target: Path) -> bool:
+    """Whether a hard link could be made; a link to a file elsewhere is none: others write to that."""
+    if path.is_symlink():
+        return False
+    target.unlink(missing_ok=True)
+    try:
+        os.link(path, target)
+    except OSError:  # another disk, or one that knows no links
+        return False
+    return True
+
+
+def copy_file(file: BinaryIO, target: Path, size: int) -> str:
+    """Copy so many bytes from a file's start, under the final name when they are on the disk; their SHA-256.
+
+    Raises OSError; a file that ends early is one, too.
+    """
+    part, digest, left = target.with_name(f"{target.name}.part"), sha256(), size
+    file.seek(0)
+    with part.open("wb") as copied:
+        while left:
+            piece = file.read(min(_COPY_BYTES, left))
+            if not piece:
+                raise OSError(0, "became shorter while it was read", str(getattr(file, "name", target)))
+            copied.write(piece)
+            digest.update(piece)
+            left -= len(piece)
+        copied.flush()
+        os.fsync(copied.fileno())
+    part.replace(target)
+    return digest.hexdigest()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """A small file, on the disk when this returns."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+# ---------------------------------------------------------------- what is said of it
+
+
+def read_contents(folder: Path) -> Contents:
+    """backup.json, with no path in it that leads out of the folder. Raises MuragatError where it is none."""
+    path = folder / CONTENTS
+    try:
+        said = json.loads(path.read_bytes())
+        if said["format"] > FORMAT:
+            raise SchemaTooNewError(f"{path} was written by a newer muragat; install that")
+        files = tuple(
+            Kept(path=_inside(one["path"]), place=_inside(one["place"]), size=int(one["size"]), sha256=one["sha256"])
+            for one in said["files"]
+        )
+        return Contents(made_at=str(said["made_at"]), head=said["head"], files=files)
+    except FileNotFoundError as error:
+        raise MuragatError(f"{folder} is no backup: it has no {CONTENTS}; `muragat backup DIR` makes one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise MuragatError(f"{path} is damaged ({error!r}); take another copy of this backup") from error
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts:
+        raise ValueError(path)
+    return path
