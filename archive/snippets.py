@@ -32,11 +32,6 @@ def best_snippet(lead: str | None, text: str, marked: Marked) -> str:
     return shown
 
 
-def snippet(text: str, wanted: frozenset[str]) -> str:
-    """The stretch of the text with most of the wanted words, given as folded forms, which are marked."""
-    return _snippet(text, Marked(wanted))
-
-
 def _snippet(text: str, marked: Marked) -> str:
     text = " ".join(text[:_SNIPPET_TEXT].split())
     places = marked.places(text)

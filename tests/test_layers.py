@@ -29,13 +29,15 @@ LAYERS = (
         "archive.config",
         "archive.spool",
     ),
-    ("archive.warc", "archive.extract", "archive.expression", "archive.snippets"),
+    ("archive.warc", "archive.extract", "archive.expression", "archive.snippets", "archive.substance"),
     ("archive.manifest", "archive.foreign"),
-    ("archive.schema",),
+    ("archive.views", "archive.schema"),
     (
         "archive.alarms",
         "archive.compromise",
         "archive.derived",
+        "archive.duplicates",
+        "archive.edits",
         "archive.index",
         "archive.learn",
         "archive.looks",
@@ -48,10 +50,11 @@ LAYERS = (
         "archive.verify",
         "archive.importing",
     ),
-    ("archive.replay", "archive.web", "archive.versions"),
+    ("archive.replay", "archive.web", "archive.versions", "archive.differences"),
     ("archive.cite",),
     ("archive.api",),
-    ("archive.cli",),
+    ("archive.diff_page",),
+    ("archive.cli", "archive.cli_changes"),
     (
         *("crawler.begin", "crawler.crawl", "crawler.demo", "crawler.discover", "crawler.follow", "crawler.frontier"),
         *("crawler.decode", "crawler.frontier_db", "crawler.resolver"),
@@ -76,7 +79,7 @@ STRANGERS = ("crawler.wire", "crawler.frontier", "crawler.revisit", "crawler.sch
 HOMES = {
     "apscheduler": ("crawler.schedule",),
     "backports": ("archive.foreign",),  # zstd
-    "click": ("archive.cli", "crawler.cli", "crawler.demo.story"),
+    "click": ("archive.cli", "archive.cli_changes", "crawler.cli", "crawler.demo.story"),
     "compression": ("archive.foreign",),  # zstd again: Python's own from 3.14 on
     "fontTools": ("crawler.demo.make_font",),
     "cryptography": ("archive.verify",),
@@ -97,6 +100,9 @@ HOMES = {
         "archive.alarms",
         "archive.compromise",
         "archive.derived",
+        "archive.differences",
+        "archive.duplicates",
+        "archive.edits",
         "archive.export",
         "archive.facts",
         "archive.index",
@@ -128,7 +134,7 @@ FRONT_ROOM = "archive.api"  # `from archive import Archive` gives this one, when
 # No file, socket, clock, chance or logger: the time and the bytes are arguments.
 PURE = (
     *("archive.model", "archive.surt", "archive.folding", "archive.stems", "archive.language", "archive.dates"),
-    *("archive.times", "archive.expression", "archive.snippets"),
+    *("archive.times", "archive.expression", "archive.snippets", "archive.substance"),
     *("archive.extract", "crawler.revisit"),
 )
 PURE_MAY_READ = (*PURE, "archive.errors", "archive.config")  # config: its tables are what extraction is told
