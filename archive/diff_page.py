@@ -54,7 +54,7 @@ def diff_page(difference: Difference) -> str:
 <body>
 <header>
 <p>{_link(difference.url)}</p>
-<p>as first seen {_time(difference.seen_from)} <del>struck out</del>, as first seen {_time(difference.seen_to)}
+<p>As it was on {_time(difference.seen_from)} <del>struck out</del>, as it was on {_time(difference.seen_to)}
 <ins>underlined</ins></p>
 <p>Changed ({escape(difference.weight)}):</p>
 <ul{language}>{changes}</ul>

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from archive.errors import NotCapturedError
 from archive.query import as_of, wordings
 from archive.substance import Said, Weight, substance
+from archive.warc import warc_date
 
 # Beyond this two stretches are not compared word by word: in the worst case that takes their cube.
 MOST_WORDS = 3_000
@@ -31,7 +32,7 @@ class Difference:
     """What changed between two wordings of one page."""
 
     url: str
-    seen_from: str  # when the older wording was first seen
+    seen_from: str  # when the older wording was captured: first, or last before the time asked for
     seen_to: str  # when the newer one was
     old_title: str
     new_title: str
@@ -57,8 +58,8 @@ def compare(db: Database, url: str, *, start: datetime | None = None, end: datet
     found = substance(before, after, language)
     return Difference(
         url=url,
-        seen_from=str(old.fields["seen_from"]),
-        seen_to=str(new.fields["seen_from"]),
+        seen_from=warc_date(old.capture.captured_at),
+        seen_to=warc_date(new.capture.captured_at),
         old_title=before.title,
         new_title=after.title,
         language=language,
