@@ -42,6 +42,7 @@ LAYERS = (
         "archive.learn",
         "archive.looks",
         "archive.query",
+        "archive.reference",
         "archive.search",
         "archive.suggest",
         "archive.vocabulary",
