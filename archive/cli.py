@@ -508,20 +508,23 @@ def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> Non
 @click.argument("sql")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Rows at most.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=30, show_default=True, help="Seconds at most.")
 @json_option
-def query(archive_dir: str | None, sql: str, as_csv: bool, limit: int, as_json: bool) -> None:
-    """Ask the database in SQL; it is opened read-only."""
-    columns, rows = ask.run_sql(ArchiveDir.find(archive_dir), sql, limit=limit)
+def query(archive_dir: str | None, sql: str, as_csv: bool, limit: int, timeout: float, as_json: bool) -> None:
+    """Ask the database in SQL; it is opened read-only. docs/schema.md explains its tables."""
+    from archive import sql as reading
+
+    answer = reading.run_sql(ArchiveDir.find(archive_dir), sql, limit=limit, seconds=timeout)
     if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        print_json([dict(zip(answer.columns, map(reading.as_json, row), strict=True)) for row in answer.rows])
     elif as_csv:
         writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerow(answer.columns)
+        writer.writerows(map(reading.as_text, row) for row in answer.rows)
     else:
-        print_table(columns, rows)
-    if len(rows) == limit:
-        click.echo(f"stopped at {limit} rows; --limit N shows more", err=True)
+        print_table(answer.columns, [list(map(reading.as_cell, row)) for row in answer.rows])
+    if answer.more:
+        click.echo(f"stopped at {limit} rows, there are more; --limit N shows them", err=True)
 
 
 @commands.command()
@@ -888,13 +891,20 @@ def import_(archive_dir: str | None, files: tuple[Path, ...], link: bool, as_jso
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows in columns; long cells are cut on a terminal only."""
+    """Rows in columns; long cells are cut on a terminal only. Signs that steer a terminal are left out."""
     limit = 60 if sys.stdout.isatty() else 10_000
-    cells = [["" if value is None else " ".join(str(value).split())[:limit] for value in row] for row in rows]
+    cells = [["" if value is None else _line(value)[:limit] for value in row] for row in rows]
     widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(columns)]
     click.echo("  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip())
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _line(value: object) -> str:
+    return " ".join(str(value).translate(_STEERING).split())
+
+
+_STEERING = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 
 
 def print_json(value: object) -> None:

@@ -1,14 +1,12 @@
-"""Rows → answers: one article, a TimeMap, the state of the archive, and SQL for whoever knows better.
+"""Rows → answers: one article, a TimeMap, the state of the archive.
 
 Everything here reads; the database is opened read-only. Searching is in archive/search.py, and handed on from here as
-are the times that people type (archive/times.py): one import asks everything.
+are the times that people type (archive/times.py). Differences and edits have modules of their own, and so has SQL.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -18,9 +16,9 @@ from sqlite_utils import Database
 
 from archive.config import ArchiveDir
 from archive.duplicates import Duplicate, duplicates
-from archive.errors import NotCapturedError, QueryError
+from archive.errors import NotCapturedError
 from archive.model import Capture, PageKind, Payload, RecordType, TimeMap
-from archive.schema import connect_readonly, load_capture
+from archive.schema import load_capture
 from archive.search import Hit, Hits, Sort, search
 from archive.snippets import MARK_END, MARK_START
 from archive.surt import urlkey
@@ -28,8 +26,6 @@ from archive.times import end_of, parse_time
 from archive.warc import parse_warc_date, read_payload
 
 __all__ = ["MARK_END", "MARK_START", "Hit", "Hits", "Sort", "end_of", "parse_time", "search"]
-
-SQL_SECONDS = 30.0
 
 
 # ---------------------------------------------------------------- one URL
@@ -238,40 +234,6 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
         "sites": sites,
         "crawls": crawls,
     }
-
-
-def run_sql(
-    directory: ArchiveDir, sql: str, *, limit: int = 1000, seconds: float = SQL_SECONDS
-) -> tuple[list[str], list[Sequence[object]]]:
-    """Columns and at most `limit` rows of one statement that only reads. Raises QueryError."""
-    db = connect_readonly(directory.db)
-    deadline = time.monotonic() + seconds
-    db.conn.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
-    db.execute("PRAGMA query_only = ON")
-    db.conn.set_authorizer(_only_this_file)
-    try:
-        cursor = db.execute(sql)
-        rows = cursor.fetchmany(limit)
-    except sqlite3.OperationalError as error:
-        if "interrupted" in str(error):
-            raise QueryError(
-                f"the statement took longer than {seconds:.0f} s; narrow it, or open {directory.db} with sqlite3"
-            ) from error
-        if "readonly" in str(error):
-            raise QueryError("the archive is opened read-only: its rows are made from the WARCs; say SELECT") from error
-        raise QueryError(f'{error}; `muragat query "SELECT name, sql FROM sqlite_master"` shows the tables') from error
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        raise QueryError(f"{str(error).rstrip('.')}; say one SELECT, about the rows of this archive") from error
-    finally:
-        db.conn.set_progress_handler(None, 0)
-    if not cursor.description:
-        raise QueryError(f"{sql!r} asks for no rows; say one SELECT, about the rows of this archive")
-    return [column[0] for column in cursor.description or ()], rows
-
-
-def _only_this_file(action: int, *rest: str | None) -> int:
-    """SQLite's authorizer: ATTACH and VACUUM INTO make files, whatever the mode of the database that is open."""
-    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
 
 
 def links(captures: Iterable[Capture], *, replay: str) -> str:

@@ -44,6 +44,7 @@ LAYERS = (
         "archive.query",
         "archive.reference",
         "archive.search",
+        "archive.sql",
         "archive.suggest",
         "archive.vocabulary",
         "archive.export",

@@ -17,6 +17,7 @@ from archive.errors import NotCapturedError, QueryError
 from archive.index import index_archive
 from archive.model import BlockKind
 from archive.schema import connect_readonly
+from archive.sql import run_sql
 
 FILL = "Yetkililer konuyla ilgili ayrıntıların önümüzdeki günlerde kamuoyuyla paylaşılacağını bildirdi."
 BREAD = page(
@@ -99,7 +100,7 @@ def test_changes_name_the_edit(db: Database) -> None:
 
 
 def test_sql_reads_and_only_reads(held: ArchiveDir) -> None:
-    columns, rows = query.run_sql(held, "SELECT url FROM articles ORDER BY 1")
+    columns, rows, _ = run_sql(held, "SELECT url FROM articles ORDER BY 1")
     assert (columns, [row[0] for row in rows]) == (
         ["url"],
         ["http://haber.example/ekmek/", "http://haber.example/uydu/"],
@@ -112,10 +113,10 @@ def test_sql_reads_and_only_reads(held: ArchiveDir) -> None:
         "PRAGMA query_only = OFF; DELETE FROM spam",
     ):
         with pytest.raises(QueryError):
-            query.run_sql(held, statement)
+            run_sql(held, statement)
     with pytest.raises(QueryError, match="longer than"):
         endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
-        query.run_sql(held, endless, seconds=0.2)
+        run_sql(held, endless, seconds=0.2)
 
 
 def test_the_state_adds_up(db: Database, held: ArchiveDir) -> None:
