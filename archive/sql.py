@@ -19,27 +19,11 @@ MOST_VALUE_BYTES = 128 * 1024 * 1024
 MOST_BYTES = 512 * 1024 * 1024
 # Those that tell something. Others set what they name, for this connection or in the file.
 _PRAGMAS = frozenset(
-    [
-        "collation_list",
-        "compile_options",
-        "database_list",
-        "foreign_key_check",
-        "foreign_key_list",
-        "freelist_count",
-        "function_list",
-        "index_info",
-        "index_list",
-        "index_xinfo",
-        "integrity_check",
-        "module_list",
-        "page_count",
-        "page_size",
-        "pragma_list",
-        "quick_check",
-        "table_info",
-        "table_list",
-        "table_xinfo",
-    ]
+    (
+        *("collation_list", "compile_options", "database_list", "function_list", "module_list", "pragma_list"),
+        *("table_info", "table_list", "table_xinfo", "index_info", "index_list", "index_xinfo", "foreign_key_list"),
+        *("foreign_key_check", "integrity_check", "quick_check", "page_count", "page_size", "freelist_count"),
+    )
 )
 _PRAGMAS_ALONE = frozenset(("user_version", "schema_version", "encoding", "journal_mode", "data_version"))
 _ONLY = "say one SELECT, about the rows of this archive"
