@@ -8,7 +8,7 @@ READY := .venv/.ready
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check eval bench bench-query bench-capture bench-learn bench-spam bench-crash lab-full fresh lock browser wget moved
+.PHONY: help demo test check schema eval bench bench-query bench-capture bench-learn bench-spam bench-crash lab-full fresh lock browser wget moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -24,6 +24,9 @@ check: $(READY) ## form, types and layers; seconds
 	@.venv/bin/python -m ruff format --check .
 	@.venv/bin/python -m mypy
 	@.venv/bin/python -m pytest -q tests/test_layers.py
+
+schema: $(READY) ## docs/schema.md from archive/schema.py
+	@.venv/bin/python -m archive.reference >docs/schema.md
 
 eval: $(READY) .venv/.peers ## how well real news pages are read, beside four other extractors; some minutes
 	@.venv/bin/python bench/evaluation.py $(ARGS)

@@ -76,12 +76,22 @@ def alarms(db: Database, *, since: datetime | None = None) -> Alarms:
     """The weeks that reach to `since`, and their alarms; those before are what they are held against."""
     series = [joined(weeks) for weeks in _series(db)]
     floor = f"{since:%Y-%m-%d}" if since else ""
-    found = [alarm for weeks in series for alarm in raised(weeks) if alarm.until >= floor]
-    found.sort(key=lambda alarm: (alarm.site, alarm.layout or "", alarm.what))
-    found.sort(key=lambda alarm: alarm.week, reverse=True)
+    found = [alarm for alarm in _newest_first(series) if alarm.until >= floor]
     weeks = [week for weeks in series for week in weeks if week.until >= floor]
     weeks.sort(key=lambda week: (week.week, week.site, week.layout or ""))
     return Alarms(tuple(weeks), tuple(_explained(db, alarm) for alarm in found))
+
+
+def standing(db: Database) -> list[Alarm]:
+    """The alarms that stand, the newest first, without examples and advice."""
+    return _newest_first(joined(weeks) for weeks in _series(db))
+
+
+def _newest_first(series: Iterable[Sequence[Week]]) -> list[Alarm]:
+    found = [alarm for weeks in series for alarm in raised(weeks)]
+    found.sort(key=lambda alarm: (alarm.site, alarm.layout or "", alarm.what))
+    found.sort(key=lambda alarm: alarm.week, reverse=True)
+    return found
 
 
 def joined(weeks: Iterable[Week]) -> list[Week]:

@@ -18,6 +18,11 @@ from archive import query
 from archive.cite import Citation
 from archive.cite import cite as cite_article
 from archive.config import ArchiveDir
+from archive.differences import Difference, compare
+from archive.duplicates import Duplicate
+from archive.duplicates import duplicates as list_duplicates
+from archive.edits import Change
+from archive.edits import changes as list_changes
 from archive.errors import HiddenError, NotCapturedError
 from archive.export import Exported, Form, Selection, form_of
 from archive.export import export as write_export
@@ -143,9 +148,18 @@ class Archive:
             with suppress(NotCapturedError, HiddenError):  # its row changed since: a crawl may be writing
                 yield version_at(self._db, url)
 
-    def changes(self, *, since: Time | None = None) -> list[query.Change]:
-        """Edited and deleted articles, newest first."""
-        return query.changes(self._db, since=_moment(since))
+    def changes(
+        self,
+        *,
+        since: Time | None = None,
+        until: Time | None = None,
+        site: str | None = None,
+        sort: str = "weight",
+        limit: int | None = None,
+    ) -> list[Change]:
+        """Edits and deletions, those of substance first; `sort` "date": the newest first."""
+        since, until = _moment(since), _end(until)
+        return list_changes(self._db, since=since, until=until, site=site, sort=sort, limit=limit)
 
     def hidden(self) -> list[Hidden]:
         """The pages that are withdrawn now, in the order of their keys: asked for one by one, they are HiddenErrors."""
@@ -189,9 +203,13 @@ class Archive:
         """The bytes served at a URL, nearest to `at`, else last; `.decoded()` undoes their compression."""
         return query.payload(self._db, self.directory, url, at=_moment(at))
 
-    def diff(self, url: str, start: Time | None = None, end: Time | None = None) -> query.Difference:
+    def duplicates(self, url: str) -> list[Duplicate]:
+        """Where else the article at a URL stands: moved there, repeated, or syndicated."""
+        return list_duplicates(self._db, url)
+
+    def diff(self, url: str, start: Time | None = None, end: Time | None = None) -> Difference:
         """What changed between two wordings, word by word [default: the first and the last]."""
-        return query.compare(self._db, url, start=_moment(start), end=_moment(end))
+        return compare(self._db, url, start=_moment(start), end=_moment(end))
 
     def cite(self, url: str, *, at: Time | None = None) -> Citation:
         """The citation of an article; `archive.cite` writes it as text, BibTeX and CSL-JSON."""

@@ -199,7 +199,7 @@ def search(
         writer.writerow(ask.Hit.__dataclass_fields__)
         writer.writerows(hit.values() for hit in plain)
     else:
-        print_hits(found.hits, _zones(directory))
+        print_hits(found.hits, _zone(directory))
         if found.hits:
             click.echo(f"{offset + 1}–{offset + len(found.hits)} of {found.total}", err=True)
         else:
@@ -208,7 +208,7 @@ def search(
             click.echo(f"did you mean {other} ?", err=True)
 
 
-def print_hits(hits: Iterable[ask.Hit], zones: Mapping[str | None, ZoneInfo]) -> None:
+def print_hits(hits: Iterable[ask.Hit], zone: ZoneInfo) -> None:
     """Articles for people, the words that were found marked on a terminal in colour, else in « »."""
     for hit in hits:
         gone = click.style("  (gone from the site)", fg="red") if hit.gone_at else ""
@@ -216,7 +216,7 @@ def print_hits(hits: Iterable[ask.Hit], zones: Mapping[str | None, ZoneInfo]) ->
         # The title in bold, to the end of each mark too.
         title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if sys.stdout.isatty() else _unmarked(hit.title)
         click.echo(click.style(title, bold=True) + gone + older)
-        when = _local(hit.published_at, zones, hit.published_precision)
+        when = _local(hit.published_at, zone, hit.published_precision)
         click.echo("  " + "  ".join(filter(None, [when, hit.section, hit.url])))
         if hit.snippet:
             click.echo("  " + _mark(hit.snippet, *_highlight()))
@@ -244,11 +244,12 @@ def show(
     if as_json:
         print_json(article_json(shown))
         return
-    print_article(shown, _zones(directory))
+    zone = _zone(directory, str(shown.fields["site"]))
+    print_article(shown, zone)
     if sources:
         print_sources(shown)
     if comments:
-        print_comments(shown, _zones(directory))
+        print_comments(shown, zone)
 
 
 def article_json(shown: ask.Shown) -> dict[str, object]:
@@ -266,6 +267,7 @@ def article_json(shown: ask.Shown) -> dict[str, object]:
         "wordings": shown.wordings,
         "comment_count": shown.comment_count,
         "comments": shown.comments,
+        "duplicates": [fields(other) for other in shown.duplicates],
         "spam": [
             {**row, "domains": json.loads(str(row["domains"])), "evidence": json.loads(str(row["evidence"]))}
             for row in shown.findings
@@ -273,13 +275,12 @@ def article_json(shown: ask.Shown) -> dict[str, object]:
     }
 
 
-def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> None:
+def print_article(shown: ask.Shown, zone: ZoneInfo) -> None:
     """One article for people."""
     said = shown.fields
-    zone = zones.get(str(said["site"]), ZoneInfo("UTC"))
     click.echo(click.style(str(said["title"]), bold=True))
     authors = ", ".join(json.loads(str(said["authors"])))
-    published = _local(_text(said["published_at"]), {None: zone}, _text(said["published_precision"]))
+    published = _local(_text(said["published_at"]), zone, _text(said["published_precision"]))
     click.echo("  " + "  ".join(filter(None, [published, authors, _text(said["section"])])))
     click.echo(f"  {shown.capture.url}")
     click.echo()
@@ -310,6 +311,9 @@ def print_article(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> Non
         click.echo(f"  readers' comments: {kept} (--comments)")
     if said["access"] == "paywalled":
         click.echo("  behind a paywall, as the page says")
+    for other in shown.duplicates:
+        gone = ", gone since" if other.gone_at else ""
+        click.echo(f"  also at {other.url} ({other.kind}, {other.similarity:.0%} alike{gone})")
     if shown.findings:
         places = ", ".join(sorted({str(row["kind"]) for row in shown.findings}))
         click.echo(
@@ -325,60 +329,14 @@ def print_sources(shown: ask.Shown) -> None:
     print_table(["field", "source", "confidence"], rows)
 
 
-def print_comments(shown: ask.Shown, zones: Mapping[str | None, ZoneInfo]) -> None:
+def print_comments(shown: ask.Shown, zone: ZoneInfo) -> None:
     """Readers' comments for people, answers indented."""
-    zone = zones.get(str(shown.fields["site"]), ZoneInfo("UTC"))
     for row in shown.comments:
         margin = "  " * (1 + int(str(row["depth"])))
-        posted = _local(_text(row["posted_at"]), {None: zone}, _text(row["posted_precision"]))
+        posted = _local(_text(row["posted_at"]), zone, _text(row["posted_precision"]))
         click.echo("\n" + margin + "  ".join(filter(None, [str(row["author"] or "?"), posted])))
         for line in str(row["text"]).split("\n"):
             click.echo(f"{margin}  {line}")
-
-
-@commands.command()
-@archive_option
-@click.argument("url", type=Url())
-@click.argument("start", required=False, type=Time(), metavar="[FROM]")
-@click.argument("end", required=False, type=Time(), metavar="[TO]")
-@json_option
-def diff(archive_dir: str | None, url: str, start: datetime | None, end: datetime | None, as_json: bool) -> None:
-    """What changed between two wordings of an article [default: the first and the last]."""
-    difference = ask.compare(connect_readonly(ArchiveDir.find(archive_dir).db), url, start=start, end=end)
-    if as_json:
-        print_json({**fields(difference), "pieces": [fields(piece) for piece in difference.pieces]})
-        return
-    print_difference(difference)
-
-
-def print_difference(difference: ask.Difference) -> None:
-    """A difference for people: removed words in [- -], added ones in {+ +}, in colour on a terminal."""
-    click.echo(f"{difference.url}\n  from {difference.seen_from[:19]}Z to {difference.seen_to[:19]}Z\n")
-    for piece in ask.shorten(difference.pieces):
-        if piece.change == "removed":
-            click.secho(f"[-{piece.text.strip()}-]", fg="red", nl=False)
-            click.echo(" " if piece.text[-1:].isspace() else "", nl=False)
-        elif piece.change == "added":
-            click.secho("{+" + piece.text.strip() + "+}", fg="green", nl=False)
-            click.echo(" " if piece.text[-1:].isspace() else "", nl=False)
-        else:
-            click.echo(piece.text, nl=False)
-    click.echo()
-
-
-@commands.command()
-@archive_option
-@click.option("--since", type=Time(), help="Only changes seen since then.")
-@json_option
-def changes(archive_dir: str | None, since: datetime | None, as_json: bool) -> None:
-    """Edited and deleted articles, newest first."""
-    found = ask.changes(connect_readonly(ArchiveDir.find(archive_dir).db), since=since)
-    if as_json:
-        print_json([fields(change) for change in found])
-        return
-    for change in found:
-        click.echo(f"{change.at[:19]}Z  {change.kind:6}  {change.title}\n  {change.url}")
-    click.echo(_count(len(found), "change"), err=True)
 
 
 @commands.command()
@@ -550,20 +508,23 @@ def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> Non
 @click.argument("sql")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Rows at most.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=30, show_default=True, help="Seconds at most.")
 @json_option
-def query(archive_dir: str | None, sql: str, as_csv: bool, limit: int, as_json: bool) -> None:
-    """Ask the database in SQL; it is opened read-only."""
-    columns, rows = ask.run_sql(ArchiveDir.find(archive_dir), sql, limit=limit)
+def query(archive_dir: str | None, sql: str, as_csv: bool, limit: int, timeout: float, as_json: bool) -> None:
+    """Ask the database in SQL; it is opened read-only. docs/schema.md explains its tables."""
+    from archive import sql as reading
+
+    answer = reading.run_sql(ArchiveDir.find(archive_dir), sql, limit=limit, seconds=timeout)
     if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        print_json([dict(zip(answer.columns, map(reading.as_json, row), strict=True)) for row in answer.rows])
     elif as_csv:
         writer = csv.writer(sys.stdout)
-        writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerow(answer.columns)
+        writer.writerows(map(reading.as_text, row) for row in answer.rows)
     else:
-        print_table(columns, rows)
-    if len(rows) == limit:
-        click.echo(f"stopped at {limit} rows; --limit N shows more", err=True)
+        print_table(answer.columns, [list(map(reading.as_cell, row)) for row in answer.rows])
+    if answer.more:
+        click.echo(f"stopped at {limit} rows, there are more; --limit N shows them", err=True)
 
 
 @commands.command()
@@ -933,13 +894,20 @@ def import_(archive_dir: str | None, files: tuple[Path, ...], link: bool, as_jso
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Rows in columns; long cells are cut on a terminal only."""
+    """Rows in columns; long cells are cut on a terminal only. Signs that steer a terminal are left out."""
     limit = 60 if sys.stdout.isatty() else 10_000
-    cells = [["" if value is None else " ".join(str(value).split())[:limit] for value in row] for row in rows]
+    cells = [["" if value is None else _line(value)[:limit] for value in row] for row in rows]
     widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(columns)]
     click.echo("  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip())
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _line(value: object) -> str:
+    return " ".join(str(value).translate(_STEERING).split())
+
+
+_STEERING = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 
 
 def print_json(value: object) -> None:
@@ -974,16 +942,17 @@ def _day(value: object) -> str:
     return str(value)[:16].replace("T", " ") + "Z" if value else "—"
 
 
-def _zones(directory: ArchiveDir) -> dict[str | None, ZoneInfo]:
-    sites = directory.all_sites()
-    return {None: sites[0].zone if len(sites) == 1 else ZoneInfo("UTC"), **{site.name: site.zone for site in sites}}
+def _zone(directory: ArchiveDir, site: str | None = None) -> ZoneInfo:
+    """Where a site's clocks are; without a name, that of the only site, else UTC."""
+    sites = [one for one in directory.all_sites() if site in (None, one.name)]
+    return sites[0].zone if len(sites) == 1 else ZoneInfo("UTC")
 
 
-def _local(moment: str | None, zones: Mapping[str | None, ZoneInfo], precision: str | None = None) -> str | None:
-    """A moment in the site's zone."""
+def _local(moment: str | None, zone: ZoneInfo, precision: str | None = None) -> str | None:
+    """A moment in a site's zone."""
     if moment is None:
         return None
-    at = datetime.fromisoformat(moment).astimezone(zones[None])
+    at = datetime.fromisoformat(moment).astimezone(zone)
     return f"{at:%Y-%m-%d}" if precision == "day" else f"{at:%Y-%m-%d %H:%M}"
 
 

@@ -54,6 +54,21 @@ def may_be_date(text: str) -> bool:
 _DIGIT_OR_AGO = re.compile(r"\d|\b(?:once|dun|bugun|ago|yesterday|today|назад|вчера|сегодня|бұрын|кеше|бүгін)\b")
 
 
+def month_of(word: str) -> int | None:
+    """The month that a word names in full, with or without a Kazakh ending; 1..12."""
+    token = _WORDS.get(fold(word))
+    return token.value if token and token.kind == "M" and (len(word) >= 4 or fold(word) in _SHORT_MONTHS) else None
+
+
+def weekday_of(word: str) -> int | None:
+    """The weekday that a word names in full; 0 is Monday."""
+    token = _WORDS.get(fold(word))
+    return token.value if token and token.kind == "W" and len(word) >= 4 else None
+
+
+_SHORT_MONTHS = ("may", "май", "мая")
+
+
 class _Token(NamedTuple):
     """A piece of a date line."""
 

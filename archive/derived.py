@@ -11,6 +11,8 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
 
+from archive.duplicates import derive_duplicates
+from archive.edits import derive_edits
 from archive.language import search_pairs
 from archive.model import PageKind
 from archive.schema import stable_id
@@ -50,12 +52,16 @@ def derive(db: Database, keys: Iterable[str]) -> None:
         )
         db.execute(
             "UPDATE versions SET (seen_to, captures) ="
-            " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id) WHERE article = ?",
+            " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id),"
+            " (seen_from, warc, offset) = (SELECT captured_at, warc, offset FROM captures WHERE version = versions.id"
+            " ORDER BY captured_at, warc, offset LIMIT 1) WHERE article = ?",
             [key],
         )
         _derive_comments(db, key)
+        derive_edits(db, key)
     for key in sorted(todo):
         _derive_article(db, key)
+    derive_duplicates(db, map(stable_id, todo))
 
 
 def _derive_comments(db: Database, key: str) -> None:

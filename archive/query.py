@@ -1,36 +1,32 @@
-"""Rows → answers: one article, a TimeMap, the state of the archive, and SQL for whoever knows better.
+"""Rows → answers: one article, a TimeMap, the state of the archive.
 
 Everything here reads; the database is opened read-only. Searching is in archive/search.py, and handed on from here as
-are the times that people type (archive/times.py): one import asks everything.
+are the times that people type (archive/times.py). Differences and edits have modules of their own, and so has SQL.
 """
 
 from __future__ import annotations
 
-import re
-import sqlite3
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
-from archive.alarms import alarms
 from archive.config import ArchiveDir
-from archive.errors import NotCapturedError, QueryError
+from archive.duplicates import Duplicate, duplicates
+from archive.errors import NotCapturedError
 from archive.hidden import SHOWN, refuse
 from archive.model import Capture, PageKind, Payload, RecordType, TimeMap
-from archive.schema import connect_readonly, load_capture
+from archive.schema import load_capture
 from archive.search import Hit, Hits, Sort, search
-from archive.snippets import MARK_END, MARK_START, snippet, with_lead
+from archive.snippets import MARK_END, MARK_START
 from archive.surt import urlkey
 from archive.times import end_of, parse_time
-from archive.warc import parse_warc_date, read_payload, warc_date
+from archive.warc import parse_warc_date, read_payload
 
-__all__ = ["MARK_END", "MARK_START", "Hit", "Hits", "Sort", "end_of", "parse_time", "search", "snippet"]
-
-SQL_SECONDS = 30.0
+__all__ = ["MARK_END", "MARK_START", "Hit", "Hits", "Sort", "end_of", "parse_time", "search"]
 
 
 # ---------------------------------------------------------------- one URL
@@ -69,13 +65,61 @@ class Shown:
     comments: list[dict[str, object]]  # rows of `comments` that this capture shows, in its order, dated as it does
     captures: int  # of this URL
     wordings: int
+    duplicates: list[Duplicate]  # where else it stands, today
 
 
 def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
     """The article at a URL as captured nearest to `at`, else last. Raises NotCapturedError and HiddenError."""
+    looks = _looks(db, url)
+    nearest = min(looks, key=lambda look: abs(parse_warc_date(look.captured_at) - at)) if at else looks[-1]
+    # A 304 says that the page is as it was: what it was is in the capture before it.
+    return _shown(db, [look for look in looks[: looks.index(nearest) + 1] if look.status != 304][-1], looks)
+
+
+def as_of(db: Database, url: str, at: datetime) -> Shown:
+    """The article at a URL as its last capture until `at` shows it, else its first.
+
+    Raises NotCapturedError and HiddenError.
+    """
+    looks = _looks(db, url)
+    seen = [look for look in looks if look.status != 304 and parse_warc_date(look.captured_at) <= at]
+    return _shown(db, seen[-1] if seen else looks[0], looks)
+
+
+def wordings(db: Database, url: str) -> Iterator[Shown]:
+    """Every wording of the article at a URL, oldest first, as the first capture that shows it has it.
+
+    Raises NotCapturedError and HiddenError.
+    """
+    looks = _looks(db, url)
+    first = dict[int, _Look]()
+    for look in looks:
+        first.setdefault(look.version, look)
+    for look in first.values():
+        yield _shown(db, look, looks)
+
+
+class _Look(NamedTuple):
+    """A capture that shows a wording."""
+
+    captured_at: str
+    warc: str
+    offset: int
+    version: int
+    status: int | None
+    comment_count: int | None
+    url: str
+
+
+def _looks(db: Database, url: str) -> list[_Look]:
+    """The captures that show the article at a URL, oldest first.
+
+    Raises NotCapturedError where there are none, and HiddenError.
+    """
     refuse(db, url)
     rows = db.execute(
-        "SELECT warc, offset, captured_at, version, status FROM captures WHERE urlkey = ? AND version IS NOT NULL",
+        "SELECT captured_at, warc, offset, version, status, comment_count, url FROM captures"
+        " WHERE urlkey = ? AND version IS NOT NULL ORDER BY captured_at, warc, offset",
         [urlkey(url)],
     ).fetchall()
     if not rows:
@@ -85,20 +129,20 @@ def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
         )
         what, why = kind.fetchone()
         raise NotCapturedError(_not_an_article(url, captured, what, why))
-    rows.sort(key=lambda row: (row[2], row[0], row[1]))
-    nearest = min(rows, key=lambda row: abs(parse_warc_date(row[2]) - at)) if at else rows[-1]
-    # A 304 says that the page is as it was: what it was is in the capture before it.
-    warc, offset, _, version, _ = [row for row in rows[: rows.index(nearest) + 1] if row[4] != 304][-1]
+    return [_Look(*row) for row in rows]
+
+
+def _shown(db: Database, look: _Look, looks: list[_Look]) -> Shown:
+    place = [look.warc, look.offset]
     return Shown(
-        capture=load_capture(db, warc, offset),
-        fields=next(iter(db.query("SELECT * FROM versions WHERE id = ?", [version]))),
-        findings=list(db.query('SELECT * FROM spam WHERE warc = ? AND "offset" = ? ORDER BY id', [warc, offset])),
-        comment_count=db.execute(
-            'SELECT comment_count FROM captures WHERE warc = ? AND "offset" = ?', [warc, offset]
-        ).fetchone()[0],
-        comments=list(db.query(_COMMENTS, [warc, offset])),
-        captures=len(rows),
-        wordings=len({row[3] for row in rows}),
+        capture=load_capture(db, look.warc, look.offset),
+        fields=next(iter(db.query("SELECT * FROM versions WHERE id = ?", [look.version]))),
+        findings=list(db.query('SELECT * FROM spam WHERE warc = ? AND "offset" = ? ORDER BY id', place)),
+        comment_count=look.comment_count,
+        comments=list(db.query(_COMMENTS, place)),
+        captures=len(looks),
+        wordings=len({one.version for one in looks}),
+        duplicates=duplicates(db, look.url),
     )
 
 
@@ -158,143 +202,12 @@ def payload(db: Database, directory: ArchiveDir, url: str, *, at: datetime | Non
     return read_payload(directory.warcs, capture)
 
 
-# ---------------------------------------------------------------- differences
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A run of words in a difference."""
-
-    change: str  # "same", "added" or "removed"
-    text: str
-
-
-def diff_words(old: str, new: str) -> list[Piece]:
-    """What was added and removed between two texts, word by word, white space kept."""
-    before, after = re.findall(r"\s+|\S+", old), re.findall(r"\s+|\S+", new)
-    pieces = list[Piece]()
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pieces.append(Piece("same", "".join(before[i1:i2])))
-            continue
-        if i2 > i1:
-            pieces.append(Piece("removed", "".join(before[i1:i2])))
-        if j2 > j1:
-            pieces.append(Piece("added", "".join(after[j1:j2])))
-    return _joined(pieces)
-
-
-def _joined(pieces: list[Piece]) -> list[Piece]:
-    """The pieces with changes that only white space divides made one: a rewritten sentence reads as one change."""
-    runs = list[tuple[str, str, str]]()  # same, removed, added: either the first or the others
-    for place, piece in enumerate(pieces):
-        between = piece.change == "same" and not piece.text.strip() and "\n" not in piece.text
-        if between and runs and not runs[-1][0] and place + 1 < len(pieces):
-            _, removed, added = runs[-1]
-            runs[-1] = ("", removed + piece.text, added + piece.text)
-        elif piece.change == "same":
-            runs.append((piece.text, "", ""))
-        else:
-            _, removed, added = runs.pop() if runs and not runs[-1][0] else ("", "", "")
-            gained = piece.text if piece.change == "added" else ""
-            runs.append(("", removed + (piece.text if not gained else ""), added + gained))
-    joined = list[Piece]()
-    for same, removed, added in runs:
-        joined += [
-            Piece(change, text) for change, text in (("same", same), ("removed", removed), ("added", added)) if text
-        ]
-    return joined
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """What changed between two wordings of one page."""
-
-    url: str
-    seen_from: str  # when the older wording was first seen
-    seen_to: str  # when the newer one was
-    pieces: tuple[Piece, ...]  # of title, lead and body
-
-
-def compare(db: Database, url: str, *, start: datetime | None = None, end: datetime | None = None) -> Difference:
-    """The wording at `start` (default: the first) against the one at `end` (default: the last).
-
-    Raises NotCapturedError where there are not two.
-    """
-    known = wordings(db, url)
-    if not known:
-        article(db, url)  # raises, and says what there is instead
-    old = _wording_at(known, start) if start else known[0]
-    new = _wording_at(known, end) if end else known[-1]
-    if old["id"] == new["id"]:
-        since = str(old["seen_from"])[:19]
-        raise NotCapturedError(f"{url} has one wording there, seen from {since}Z on; there is nothing to compare")
-    return Difference(
-        url=url,
-        seen_from=str(old["seen_from"]),
-        seen_to=str(new["seen_from"]),
-        pieces=tuple(diff_words(_whole(old), _whole(new))),
-    )
-
-
-def _wording_at(known: list[dict[str, object]], at: datetime) -> dict[str, object]:
-    moment = warc_date(at)
-    return next((wording for wording in reversed(known) if str(wording["seen_from"]) <= moment), known[0])
-
-
-def _whole(wording: dict[str, object]) -> str:
-    text = with_lead(str(wording["lead"] or ""), str(wording["text"]))
-    return "\n\n".join(filter(None, [str(wording["title"]), text]))
-
-
-def shorten(pieces: Iterable[Piece], *, context: int = 80) -> list[Piece]:
-    """The pieces with long unchanged stretches cut to what stands next to a change."""
-    out = list[Piece]()
-    everything = list(pieces)
-    for place, piece in enumerate(everything):
-        text = piece.text
-        if piece.change == "same" and len(text) > 2 * context + 20:
-            start = text[:context].rpartition(" ")[0] if place else ""
-            end = text[-context:].partition(" ")[2] if place < len(everything) - 1 else ""
-            text = f"{start} […] {end}"
-        out.append(Piece(piece.change, text))
-    return out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """An article that says something else than before, or is gone."""
-
-    url: str
-    title: str
-    at: str  # when the change was first seen
-    kind: str  # "edited" or "gone"
-
-
-def changes(db: Database, *, since: datetime | None = None) -> list[Change]:
-    """Edited and deleted articles, newest first."""
-    floor = warc_date(since) if since else ""
-    rows = db.execute(
-        "SELECT a.url, v.title, v.seen_from, 'edited' FROM versions v JOIN articles a ON a.urlkey = v.article"
-        f" WHERE v.seen_from > a.first_seen_at AND v.seen_from >= ? AND a.{SHOWN}"
-        f" UNION ALL SELECT url, title, gone_at, 'gone' FROM articles WHERE gone_at >= ? AND {SHOWN}"
-        " ORDER BY 3 DESC, 1",
-        [floor, floor or "0"],
-    )
-    return [Change(url=url, title=title, at=at, kind=kind) for url, title, at, kind in rows]
-
-
-def wordings(db: Database, url: str) -> list[dict[str, object]]:
-    """The wordings of one page, oldest first: rows of `versions`. Raises HiddenError."""
-    refuse(db, url)
-    return list(db.query("SELECT * FROM versions WHERE article = ? ORDER BY seen_from, id", [urlkey(url)]))
-
-
 # ---------------------------------------------------------------- the archive as a whole
 
 
 def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
     """What the archive holds: counts, sizes, crawls. Keys are stable; `muragat status --json` prints this."""
+    from archive.alarms import standing
     from archive.index import count_stale  # with all that extraction needs: for no other question
 
     count = {
@@ -329,45 +242,11 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
         "bytes_not_indexed": behind,
         "unread": db.execute("SELECT count(*) FROM captures WHERE reason LIKE 'extraction failed: %'").fetchone()[0],
         "stale": count_stale(db, directory),
-        "alarms": [str(alarm) for alarm in alarms(db).alarms],
+        "alarms": [str(alarm) for alarm in standing(db)],
         "damaged": db.execute("SELECT coalesce(sum(damaged), 0) FROM warcs").fetchone()[0],
         "sites": sites,
         "crawls": crawls,
     }
-
-
-def run_sql(
-    directory: ArchiveDir, sql: str, *, limit: int = 1000, seconds: float = SQL_SECONDS
-) -> tuple[list[str], list[Sequence[object]]]:
-    """Columns and at most `limit` rows of one statement that only reads. Raises QueryError."""
-    db = connect_readonly(directory.db)
-    deadline = time.monotonic() + seconds
-    db.conn.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
-    db.execute("PRAGMA query_only = ON")
-    db.conn.set_authorizer(_only_this_file)
-    try:
-        cursor = db.execute(sql)
-        rows = cursor.fetchmany(limit)
-    except sqlite3.OperationalError as error:
-        if "interrupted" in str(error):
-            raise QueryError(
-                f"the statement took longer than {seconds:.0f} s; narrow it, or open {directory.db} with sqlite3"
-            ) from error
-        if "readonly" in str(error):
-            raise QueryError("the archive is opened read-only: its rows are made from the WARCs; say SELECT") from error
-        raise QueryError(f'{error}; `muragat query "SELECT name, sql FROM sqlite_master"` shows the tables') from error
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        raise QueryError(f"{str(error).rstrip('.')}; say one SELECT, about the rows of this archive") from error
-    finally:
-        db.conn.set_progress_handler(None, 0)
-    if not cursor.description:
-        raise QueryError(f"{sql!r} asks for no rows; say one SELECT, about the rows of this archive")
-    return [column[0] for column in cursor.description or ()], rows
-
-
-def _only_this_file(action: int, *rest: str | None) -> int:
-    """SQLite's authorizer: ATTACH and VACUUM INTO make files, whatever the mode of the database that is open."""
-    return sqlite3.SQLITE_DENY if action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH) else sqlite3.SQLITE_OK
 
 
 def links(captures: Iterable[Capture], *, replay: str) -> str:

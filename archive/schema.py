@@ -7,6 +7,7 @@ natural key.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,31 @@ from sqlite_utils.migrations import Migrations
 
 from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
+from archive.views import VIEWS
 from archive.warc import parse_warc_date
 
 SCHEMA_VERSION = 5  # PRAGMA user_version; raised with every migration
+
+# table → what a row is
+ABOUT = {
+    "crawls": "One run over one site, as its warcinfo and metadata records tell.",
+    "warcs": "One WARC file, and how far it is indexed.",
+    "captures": "One fetch: what was asked for, when, and where its bytes lie. Every resource, not only articles.",
+    "versions": "One wording of one page. The other fields are those of the first capture that shows it.",
+    "articles": "One article, as its newest capture shows it: what most questions are about.",
+    "article_authors": "One author of an article.",
+    "article_tags": "One tag of an article.",
+    "images": "One picture of an article.",
+    "comments": "One reader's comment.",
+    "comment_sightings": "One comment as one capture shows it.",
+    "spam": "One piece of injected content in one capture.",
+    "hidden": "One page that a person withdrew from readers: docs/hide.md.",
+    "edits": "One place between two captures of a page where its wording changed.",
+    "duplicates": "One article that says the same at another address.",
+    "sketches": "What is kept of an article's text to find others that say the same.",
+    "bands": "The index of the sketches.",
+    "terms": "One word that occurs, as written, and one under which `search` has it.",
+}
 
 # table → column → (SQL type and constraints, what it says)
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
@@ -47,7 +70,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "damaged": ("INTEGER NOT NULL", "stretches that could not be read"),
     },
     "captures": {
-        "warc": ("TEXT NOT NULL", "file that holds the record"),
+        "warc": ("TEXT NOT NULL REFERENCES warcs(filename)", "file that holds the record"),
         "offset": ("INTEGER NOT NULL", "bytes from its start to the record's gzip member"),
         "length": ("INTEGER NOT NULL", "bytes of that member"),
         "urlkey": ("TEXT NOT NULL", "SURT of the URL, as in a CDX"),
@@ -80,12 +103,12 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "text_digest": ("TEXT NOT NULL", "sha256 of title, lead and blocks"),
         "url": ("TEXT NOT NULL", "as fetched"),
         "site": ("TEXT", "profile"),
-        "title": ("TEXT NOT NULL", ""),
+        "title": ("TEXT NOT NULL", "the headline"),
         "lead": ("TEXT", "standfirst or summary"),
         "text": ("TEXT NOT NULL", "the body, an empty line between two blocks"),
         "blocks": ("TEXT NOT NULL", "the body as JSON: [[kind, text, language or null where it is the article's], …]"),
         "authors": ("TEXT NOT NULL", "JSON list"),
-        "section": ("TEXT", ""),
+        "section": ("TEXT", "the section it stands in, as printed"),
         "tags": ("TEXT NOT NULL", "JSON list"),
         "published_at": ("TEXT", "to the minute where the page says it"),
         "published_precision": ("TEXT", "day or minute"),
@@ -107,47 +130,47 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
     },
     "articles": {
         "id": ("INTEGER PRIMARY KEY", "of the urlkey; rowid of `search`"),
-        "urlkey": ("TEXT NOT NULL UNIQUE", ""),
+        "urlkey": ("TEXT NOT NULL UNIQUE", "SURT of its address: the key of the article"),
         "url": ("TEXT NOT NULL", "as last fetched"),
         "site": ("TEXT", "profile"),
         "title": ("TEXT NOT NULL", "of the current wording, as all that follows"),
-        "lead": ("TEXT", ""),
+        "lead": ("TEXT", "standfirst or summary"),
         "text": ("TEXT NOT NULL", "with its continuation pages"),
-        "section": ("TEXT", ""),
-        "language": ("TEXT", ""),
-        "published_at": ("TEXT", ""),
+        "section": ("TEXT", "as printed"),
+        "language": ("TEXT", "tr, kk, ru …"),
+        "published_at": ("TEXT", "to the minute where the page says it"),
         "published_precision": ("TEXT", "day or minute"),
         "published_as": ("TEXT", "the date as printed"),
-        "modified_at": ("TEXT", ""),
+        "modified_at": ("TEXT", "as the page says"),
         "access": ("TEXT", "free or paywalled, as the page says"),
         "comment_count": ("INTEGER", "of the newest capture"),
         "pages": ("INTEGER NOT NULL", "how many pages it has"),
         "version": ("INTEGER NOT NULL REFERENCES versions(id)", "the current wording, of its first page"),
         "versions": ("INTEGER NOT NULL", "how many wordings its first page had"),
-        "first_seen_at": ("TEXT NOT NULL", ""),
-        "last_seen_at": ("TEXT NOT NULL", ""),
+        "first_seen_at": ("TEXT NOT NULL", "first capture that shows it"),
+        "last_seen_at": ("TEXT NOT NULL", "last capture that shows it"),
         "gone_at": ("TEXT", "first capture since which it is not there: 404, 410, 'not found', sent to the front page"),
         "warc": ("TEXT NOT NULL", "of the newest capture, to cite"),
         "offset": ("INTEGER NOT NULL", "of the newest capture, to cite"),
     },
     "article_authors": {
-        "article": ("INTEGER NOT NULL REFERENCES articles(id)", ""),
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", "id of the article"),
         "author": ("TEXT NOT NULL", "as printed"),
         "position": ("INTEGER NOT NULL", "from 0"),
     },
     "article_tags": {
-        "article": ("INTEGER NOT NULL REFERENCES articles(id)", ""),
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", "id of the article"),
         "tag": ("TEXT NOT NULL", "as printed"),
     },
     "images": {
-        "article": ("INTEGER NOT NULL REFERENCES articles(id)", ""),
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", "id of the article"),
         "position": ("INTEGER NOT NULL", "0 for the lead picture"),
-        "url": ("TEXT NOT NULL", ""),
-        "alt": ("TEXT NOT NULL", ""),
-        "caption": ("TEXT NOT NULL", ""),
+        "url": ("TEXT NOT NULL", "of the picture, absolute"),
+        "alt": ("TEXT NOT NULL", "the text in its place; may be empty"),
+        "caption": ("TEXT NOT NULL", "as printed below it; may be empty"),
         "credit": ("TEXT", "who made or owns it, as the caption or the head says"),
         "width": ("INTEGER", "pixels, as the page says; NULL where it does not"),
-        "height": ("INTEGER", ""),
+        "height": ("INTEGER", "pixels, likewise"),
     },
     "comments": {
         "id": ("INTEGER PRIMARY KEY", "of (article, author, text, which of several that are alike)"),
@@ -166,24 +189,24 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "warc": ("TEXT NOT NULL", "of the capture that shows it"),
         "offset": ("INTEGER NOT NULL", "of the capture that shows it"),
         "position": ("INTEGER NOT NULL", "from 0, in the order of the page"),
-        "comment": ("INTEGER NOT NULL REFERENCES comments(id)", ""),
+        "comment": ("INTEGER NOT NULL REFERENCES comments(id)", "what it says"),
         "posted_at": ("TEXT", "as this capture says: '3 gün önce' is another day in each"),
-        "posted_precision": ("TEXT", ""),
-        "posted_as": ("TEXT", ""),
-        "depth": ("INTEGER NOT NULL", ""),
+        "posted_precision": ("TEXT", "day or minute"),
+        "posted_as": ("TEXT", "the date as this capture prints it"),
+        "depth": ("INTEGER NOT NULL", "0 for a comment, 1 for an answer …"),
     },
     "spam": {
         "id": ("INTEGER PRIMARY KEY", "of (warc, offset, number)"),
         "warc": ("TEXT NOT NULL", "of the capture it was found in"),
         "offset": ("INTEGER NOT NULL", "of the capture it was found in"),
-        "url": ("TEXT NOT NULL", ""),
-        "captured_at": ("TEXT NOT NULL", ""),
+        "url": ("TEXT NOT NULL", "of the page, as fetched"),
+        "captured_at": ("TEXT NOT NULL", "of the capture it was found in"),
         "kind": (
             "TEXT NOT NULL",
             "body, hidden, footer, sidebar, comment, title, script, before, after, redirect, replaced",
         ),
         "excerpt": ("TEXT NOT NULL", "as found"),
-        "language": ("TEXT", ""),
+        "language": ("TEXT", "of the injected text: kk, zh …"),
         "domains": ("TEXT NOT NULL", "JSON list of hosts it names or links to"),
         "evidence": ("TEXT NOT NULL", "JSON list of the signals that spoke"),
         "score": ("REAL NOT NULL", "0..1"),
@@ -198,6 +221,41 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "hidden_at": ("TEXT NOT NULL", "since when without a break"),
         "until": ("TEXT", "first moment at which it shows again; NULL: until `muragat unhide`"),
     },
+    "edits": {
+        "warc": ("TEXT NOT NULL", "of the capture that is the first to show the newer wording"),
+        "offset": ("INTEGER NOT NULL", "of that capture"),
+        "article": ("TEXT NOT NULL", "urlkey of the page"),
+        "url": ("TEXT NOT NULL", "as fetched"),
+        "at": ("TEXT NOT NULL", "when that capture was made: the edit came at some time before it"),
+        "before_at": ("TEXT NOT NULL", "last capture that shows the older wording: it came after that"),
+        "old_version": ("INTEGER NOT NULL REFERENCES versions(id)", "the older wording"),
+        "new_version": ("INTEGER NOT NULL REFERENCES versions(id)", "the newer one; it may be one that came back"),
+        "weight": (
+            "TEXT NOT NULL",
+            "substance (headline, number, date or name), wording, or trifle (punctuation, capitals, spacing, layout)",
+        ),
+        "what": ("TEXT NOT NULL", "what changed, the weightiest first: 'a number: 12 → 15; wording: …'"),
+    },
+    "duplicates": {
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", "id of the article"),
+        "other": (
+            "INTEGER NOT NULL REFERENCES articles(id)",
+            "id of one that says the same; each pair has two rows",
+        ),
+        "similarity": ("REAL NOT NULL", "0..1: of the three-word runs of both texts, those that both have"),
+        "kind": (
+            "TEXT NOT NULL",
+            "what the other is: moved to, moved from, repeated (same site), syndicated (another)",
+        ),
+    },
+    "sketches": {
+        "article": ("INTEGER PRIMARY KEY REFERENCES articles(id)", "id of the article"),
+        "sketch": ("BLOB NOT NULL", "what its duplicates are found by: archive/duplicates.py"),
+    },
+    "bands": {
+        "band": ("INTEGER NOT NULL", "hash of a part of a sketch"),
+        "article": ("INTEGER NOT NULL REFERENCES articles(id)", "id of an article that has this part"),
+    },
     "terms": {
         "form": ("TEXT NOT NULL", "a word as written, folded"),
         "term": ("TEXT NOT NULL", "the word it is found under in `search`"),
@@ -210,8 +268,20 @@ _KEYS = {
     "article_tags": "PRIMARY KEY (article, tag)",
     "images": "PRIMARY KEY (article, position)",
     "comment_sightings": "PRIMARY KEY (warc, offset, position)",
+    "edits": "PRIMARY KEY (warc, offset)",
+    "duplicates": "PRIMARY KEY (article, other)",
+    "bands": "PRIMARY KEY (band, article)",
     "terms": "PRIMARY KEY (form, term)",
 }
+# Of the FTS5 tables; words as `archive.language.search_terms` writes them, under SQLite's own tokenizer.
+SEARCH_COLUMNS = {
+    "title": "words of the headline",
+    "body": "words of the lead and the text",
+    "names": "words of authors, tags and section",
+}
+
+_OF_A_CAPTURE = ("versions", "articles", "comment_sightings", "spam", "edits")  # by (warc, offset)
+_WITHOUT_ROWID = ("terms", "duplicates", "bands")  # small rows, found by their key alone
 
 _INDEXES = (
     "CREATE INDEX captures_urlkey ON captures (urlkey, captured_at)",
@@ -232,54 +302,11 @@ _INDEXES = (
     "CREATE INDEX comment_sightings_comment ON comment_sightings (comment)",
     "CREATE INDEX article_tags_tag ON article_tags (tag)",
     "CREATE INDEX article_authors_author ON article_authors (author)",
+    "CREATE INDEX articles_gone ON articles (gone_at) WHERE gone_at IS NOT NULL",
+    "CREATE INDEX articles_month ON articles (site, published_at, gone_at, versions)",
+    "CREATE INDEX edits_article ON edits (article)",
+    "CREATE INDEX edits_at ON edits (at)",
 )
-
-# What needs other captures, as views: rows in, rows out, whatever the order they came in.
-_VIEWS = {
-    # The pages that nobody is shown at this moment: those that `hidden` names, the other pages of their articles, and
-    # what derived.py takes for a copy of one of these (rel=canonical on the same host, the same title), however linked.
-    # `named` is the page that a person named. Every way to a reader asks this view, and nothing else decides.
-    "hidden_now": """
-WITH RECURSIVE withdrawn (urlkey, named) AS (
-    SELECT urlkey, urlkey FROM hidden
-    WHERE until IS NULL OR until > strftime('%Y-%m-%dT%H:%M:%f', 'now') || '000Z'
-    UNION SELECT v.article, w.named FROM withdrawn w JOIN versions v ON v.first_page = w.urlkey
-    UNION SELECT v.first_page, w.named FROM withdrawn w JOIN versions v ON v.article = w.urlkey
-        WHERE v.first_page IS NOT NULL
-    UNION SELECT v.article, w.named FROM withdrawn w JOIN versions v ON v.canonical = w.urlkey
-        JOIN versions o ON o.article = w.urlkey AND o.title = v.title
-        WHERE substr(v.article, 1, instr(v.article, ')')) = substr(w.urlkey, 1, instr(w.urlkey, ')'))
-    UNION SELECT v.canonical, w.named FROM withdrawn w JOIN versions v ON v.article = w.urlkey
-        JOIN versions o ON o.article = v.canonical AND o.title = v.title
-        WHERE substr(v.canonical, 1, instr(v.canonical, ')')) = substr(w.urlkey, 1, instr(w.urlkey, ')')))
-SELECT w.urlkey, w.named, h.url, h.reason, h.who, h.hidden_at, h.until
-FROM withdrawn w JOIN hidden h ON h.urlkey = w.named""",
-    # Every capture that shows a page, and how many pieces of injected content were found in it.
-    "spam_states": """
-SELECT c.warc, c."offset", c.urlkey, c.url, c.site, c.captured_at, c.kind, c.version, r.user_agent,
-    (SELECT count(*) FROM spam s WHERE s.warc = c.warc AND s."offset" = c."offset") AS findings
-FROM captures c LEFT JOIN warcs w ON w.filename = c.warc LEFT JOIN crawls r ON r.name = w.crawl
-WHERE c.kind IN ('article', 'continuation', 'home', 'listing', 'static', 'attachment', 'replaced')""",
-    # Where of two captures of one URL, one after the other, one shows injected content and the other does not.
-    # `cloaked` says what speaks for a site that shows it to some only, the article's wording being the same:
-    # another user agent was sent within a day, or what came (or went) is gone (or back) within a week.
-    "spam_changes": """
-SELECT warc, "offset", urlkey, url, site, captured_at, before_warc, before_offset, before_at,
-    CASE WHEN findings > 0 THEN 'appeared' ELSE 'gone' END AS change, version IS before_version AS same_wording,
-    CASE WHEN version <> before_version THEN NULL
-         WHEN user_agent <> before_agent AND julianday(captured_at) - julianday(before_at) <= 1
-             THEN 'another user agent'
-         WHEN second_version IS version AND (second_findings > 0) = (findings > 0)
-             AND julianday(captured_at) - julianday(second_at) <= 7 THEN 'comes and goes'
-    END AS cloaked
-FROM (SELECT *, lag(warc) OVER w AS before_warc, lag("offset") OVER w AS before_offset,
-        lag(captured_at) OVER w AS before_at, lag(findings) OVER w AS before_findings,
-        lag(version) OVER w AS before_version, lag(user_agent) OVER w AS before_agent,
-        lag(captured_at, 2) OVER w AS second_at, lag(findings, 2) OVER w AS second_findings,
-        lag(version, 2) OVER w AS second_version
-    FROM spam_states WINDOW w AS (PARTITION BY urlkey ORDER BY captured_at, warc, "offset"))
-WHERE (findings > 0) <> (before_findings > 0)""",
-}
 
 migrations = Migrations("muragat")
 
@@ -296,10 +323,17 @@ def m001_first(db: Database) -> None:
 
 
 def _create(db: Database, table: str) -> None:
-    lines = [f'"{name}" {kind}' for name, (kind, _) in TABLES[table].items()]
+    lines = [f'"{name}" {_deferred(kind)}' for name, (kind, _) in TABLES[table].items()]
     if table in _KEYS:
         lines.append(_KEYS[table])
-    db.execute(f'CREATE TABLE "{table}" ({", ".join(lines)})' + (" WITHOUT ROWID" if table == "terms" else ""))
+    if table in _OF_A_CAPTURE:
+        lines.append(_deferred('FOREIGN KEY (warc, "offset") REFERENCES captures(warc, "offset")'))
+    db.execute(f'CREATE TABLE "{table}" ({", ".join(lines)})' + (" WITHOUT ROWID" if table in _WITHOUT_ROWID else ""))
+
+
+def _deferred(constraint: str) -> str:
+    """Foreign keys hold at the end of a transaction: in between rows are taken away and made anew."""
+    return re.sub(r"(REFERENCES \w+\([^)]*\))", r"\1 DEFERRABLE INITIALLY DEFERRED", constraint)
 
 
 @migrations()
@@ -339,11 +373,12 @@ def _complete(db: Database) -> None:
         known = db.table(table).columns_dict
         for column, (kind, _) in columns.items():
             if column not in known:
-                db.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {kind}')
+                db.execute(f'ALTER TABLE "{table}" ADD COLUMN "{column}" {_deferred(kind)}')
     for statement in _INDEXES:
         db.execute(statement.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS"))
-    for view, select in _VIEWS.items():
-        db.execute(f"CREATE VIEW IF NOT EXISTS {view} AS {select}")
+    for view, select in VIEWS.items():
+        db.execute(f"DROP VIEW IF EXISTS {view}")
+        db.execute(f"CREATE VIEW {view} AS {select}")
 
 
 def connect(path: Path) -> Database:

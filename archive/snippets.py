@@ -37,11 +37,6 @@ def with_lead(lead: str | None, text: str) -> str:
     return text if not lead or lead[:60] in text else f"{lead}\n\n{text}"
 
 
-def snippet(text: str, wanted: frozenset[str]) -> str:
-    """The stretch of the text with most of the wanted words, given as folded forms, which are marked."""
-    return _snippet(text, Marked(wanted))
-
-
 def _snippet(text: str, marked: Marked) -> str:
     text = " ".join(text[:_SNIPPET_TEXT].split())
     places = marked.places(text)

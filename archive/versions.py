@@ -47,11 +47,7 @@ def version_at(db: Database, url: str, *, at: datetime | None = None) -> Version
 
 def versions(db: Database, url: str) -> Iterator[Version]:
     """Every wording of the article at a URL, oldest first, each as the first capture that shows it has it."""
-    rows = wordings(db, url)
-    if not rows:
-        article(db, url)  # raises, and says what there is instead
-    for row in rows:
-        yield version_at(db, url, at=parse_warc_date(str(row["seen_from"])))
+    return map(_version, wordings(db, url))
 
 
 def _version(shown: Shown) -> Version:

@@ -17,6 +17,7 @@ import click
 
 import archive
 import archive.cli as reading
+import archive.cli_changes
 import archive.cli_keep  # its commands join those of archive.cli
 from archive.config import ArchiveDir
 from archive.errors import ConfigError, MuragatError

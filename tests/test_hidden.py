@@ -29,9 +29,10 @@ from archive.errors import HiddenError, MuragatError
 from archive.export import Form, Selection, export
 from archive.hidden import hide, unhide
 from archive.index import index_archive, rebuild
-from archive.query import payload, run_sql, timemap
+from archive.query import payload, timemap
 from archive.replay import ReplayServer
 from archive.schema import connect_readonly
+from archive.sql import run_sql
 from archive.suggest import suggestions
 from archive.verify import verify
 from archive.warc import Original, warc_date
@@ -258,7 +259,7 @@ def test_what_is_captured_later_is_hidden_from_its_first_moment(kept: ArchiveDir
     index_archive(kept)
 
     assert seen(kept) == set()
-    assert run_sql(kept, "SELECT count(*) FROM captures WHERE warc = 'haber-3.warc.gz'")[1] == [(2,)]
+    assert run_sql(kept, "SELECT count(*) FROM captures WHERE warc = 'haber-3.warc.gz'").rows == [(2,)]
 
 
 def test_a_page_is_hidden_before_there_is_an_archive_of_it(tmp_path: Path) -> None:
@@ -689,8 +690,8 @@ def test_a_hide_beside_an_indexer_that_writes_waits_for_it(kept: ArchiveDir) -> 
 def test_the_owner_s_sql_sees_the_rows_and_what_is_hidden(kept: ArchiveDir) -> None:
     withdraw(kept)
 
-    assert run_sql(kept, f"SELECT count(*) FROM articles WHERE url = '{URL}'")[1] == [(1,)]
-    rows = run_sql(kept, "SELECT urlkey, named, reason FROM hidden_now ORDER BY 1")[1]
+    assert run_sql(kept, f"SELECT count(*) FROM articles WHERE url = '{URL}'").rows == [(1,)]
+    rows = run_sql(kept, "SELECT urlkey, named, reason FROM hidden_now ORDER BY 1").rows
     key = f"example,haber)/{WORD}"
     assert [row[0] for row in rows] == [key, f"{key}/2", f"{key}?print=1"]
     assert {row[1:] for row in rows} == {(key, "Mahkeme kararı")}

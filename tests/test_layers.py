@@ -29,19 +29,23 @@ LAYERS = (
         "archive.config",
         "archive.spool",
     ),
-    ("archive.warc", "archive.extract", "archive.expression", "archive.snippets"),
+    ("archive.warc", "archive.extract", "archive.expression", "archive.snippets", "archive.substance"),
     ("archive.manifest", "archive.foreign"),
-    ("archive.schema",),
+    ("archive.views", "archive.schema"),
     ("archive.hidden",),
     (
         "archive.alarms",
         "archive.compromise",
         "archive.derived",
+        "archive.duplicates",
+        "archive.edits",
         "archive.index",
         "archive.learn",
         "archive.looks",
         "archive.query",
+        "archive.reference",
         "archive.search",
+        "archive.sql",
         "archive.suggest",
         "archive.vocabulary",
         "archive.export",
@@ -51,10 +55,11 @@ LAYERS = (
         "archive.backup",
         "archive.restore",
     ),
-    ("archive.replay", "archive.web", "archive.versions"),
+    ("archive.replay", "archive.web", "archive.versions", "archive.differences"),
     ("archive.cite",),
     ("archive.api",),
-    ("archive.cli",),
+    ("archive.diff_page",),
+    ("archive.cli", "archive.cli_changes"),
     ("archive.cli_keep",),
     (
         *("crawler.begin", "crawler.crawl", "crawler.demo", "crawler.discover", "crawler.follow", "crawler.frontier"),
@@ -80,7 +85,7 @@ STRANGERS = ("crawler.wire", "crawler.frontier", "crawler.revisit", "crawler.sch
 HOMES = {
     "apscheduler": ("crawler.schedule",),
     "backports": ("archive.foreign",),  # zstd
-    "click": ("archive.cli", "archive.cli_keep", "crawler.cli", "crawler.demo.story"),
+    "click": ("archive.cli", "archive.cli_changes", "archive.cli_keep", "crawler.cli", "crawler.demo.story"),
     "compression": ("archive.foreign",),  # zstd again: Python's own from 3.14 on
     "fontTools": ("crawler.demo.make_font",),
     "cryptography": ("archive.verify",),
@@ -101,6 +106,9 @@ HOMES = {
         "archive.alarms",
         "archive.compromise",
         "archive.derived",
+        "archive.differences",
+        "archive.duplicates",
+        "archive.edits",
         "archive.export",
         "archive.facts",
         "archive.hidden",
@@ -133,7 +141,7 @@ FRONT_ROOM = "archive.api"  # `from archive import Archive` gives this one, when
 # No file, socket, clock, chance or logger: the time and the bytes are arguments.
 PURE = (
     *("archive.model", "archive.surt", "archive.folding", "archive.stems", "archive.language", "archive.dates"),
-    *("archive.times", "archive.expression", "archive.snippets"),
+    *("archive.times", "archive.expression", "archive.snippets", "archive.substance"),
     *("archive.extract", "crawler.revisit"),
 )
 PURE_MAY_READ = (*PURE, "archive.errors", "archive.config")  # config: its tables are what extraction is told

@@ -11,10 +11,13 @@ from sqlite_utils import Database
 
 from archive import query
 from archive.config import ArchiveDir
+from archive.differences import compare
+from archive.edits import changes
 from archive.errors import NotCapturedError, QueryError
 from archive.index import index_archive
 from archive.model import BlockKind
 from archive.schema import connect_readonly
+from archive.sql import run_sql
 
 FILL = "Yetkililer konuyla ilgili ayrıntıların önümüzdeki günlerde kamuoyuyla paylaşılacağını bildirdi."
 BREAD = page(
@@ -79,25 +82,25 @@ def test_the_payload_is_what_was_served(db: Database, held: ArchiveDir) -> None:
 
 
 def test_a_difference_is_in_words(db: Database) -> None:
-    pieces = query.compare(db, "http://haber.example/ekmek/").pieces
+    pieces = compare(db, "http://haber.example/ekmek/").pieces
 
     assert [(piece.change, piece.text) for piece in pieces if piece.change != "same"] == [
         ("removed", "on"),
         ("added", "yirmi"),
     ]
     with pytest.raises(NotCapturedError, match="one wording"):
-        query.compare(db, "http://haber.example/uydu/")
+        compare(db, "http://haber.example/uydu/")
 
 
 def test_changes_name_the_edit(db: Database) -> None:
-    assert [(change.kind, change.url, change.at) for change in query.changes(db)] == [
-        ("edited", "http://haber.example/ekmek/", "2024-02-01T10:00:00.000000Z")
+    assert [(change.kind, change.url, change.at, change.what) for change in changes(db)] == [
+        ("edited", "http://haber.example/ekmek/", "2024-02-01T10:00:00.000000Z", "a number: on → yirmi")
     ]
-    assert query.changes(db, since=query.parse_time("2024-03")) == []
+    assert changes(db, since=query.parse_time("2024-03")) == []
 
 
 def test_sql_reads_and_only_reads(held: ArchiveDir) -> None:
-    columns, rows = query.run_sql(held, "SELECT url FROM articles ORDER BY 1")
+    columns, rows, _ = run_sql(held, "SELECT url FROM articles ORDER BY 1")
     assert (columns, [row[0] for row in rows]) == (
         ["url"],
         ["http://haber.example/ekmek/", "http://haber.example/uydu/"],
@@ -110,10 +113,10 @@ def test_sql_reads_and_only_reads(held: ArchiveDir) -> None:
         "PRAGMA query_only = OFF; DELETE FROM spam",
     ):
         with pytest.raises(QueryError):
-            query.run_sql(held, statement)
+            run_sql(held, statement)
     with pytest.raises(QueryError, match="longer than"):
         endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
-        query.run_sql(held, endless, seconds=0.2)
+        run_sql(held, endless, seconds=0.2)
 
 
 def test_the_state_adds_up(db: Database, held: ArchiveDir) -> None:

@@ -20,7 +20,7 @@ from archive.index import index_archive
 from archive.language import search_pairs, written_words
 from archive.schema import connect_readonly
 from archive.search import Sort, search
-from archive.snippets import MARK_END, MARK_START, snippet
+from archive.snippets import MARK_END, MARK_START, Marked, best_snippet
 from archive.suggest import suggestions
 from archive.times import parse_time
 
@@ -309,7 +309,7 @@ def test_the_words_are_marked_as_they_are_written(db: Database) -> None:
 def test_a_snippet_of_a_long_text_shows_the_place_with_most_words() -> None:
     text = "Bir uydu vardı. " * 3 + "Giriş. " * 300 + "Sonunda UYDU’yu fırlattılar, herkes sevindi. " + "Kapanış. " * 80
 
-    shown = snippet(text, frozenset({"uydu", "sevindi"}))
+    shown = best_snippet(None, text, Marked(frozenset({"uydu", "sevindi"})))
 
     assert f"{MARK_START}UYDU’yu{MARK_END}" in shown
     assert f"{MARK_START}sevindi{MARK_END}" in shown
@@ -318,8 +318,8 @@ def test_a_snippet_of_a_long_text_shows_the_place_with_most_words() -> None:
 
 
 def test_a_snippet_of_endless_words_takes_no_long_time() -> None:
-    assert len(snippet("uydu " * 200_000, frozenset({"uydu"}))) < 500
-    assert len(snippet("a" * 1_000_000, frozenset({"uydu"}))) < 500
+    assert len(best_snippet(None, "uydu " * 200_000, Marked(frozenset({"uydu"})))) < 500
+    assert len(best_snippet(None, "a" * 1_000_000, Marked(frozenset({"uydu"})))) < 500
 
 
 @pytest.mark.parametrize(
