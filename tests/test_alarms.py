@@ -15,8 +15,9 @@ from archive.cli import commands
 from archive.config import ArchiveDir, read_site
 from archive.errors import ConfigError, MuragatError
 from archive.extract.expected import has_article_address
-from archive.index import index_archive, index_stale, rebuild
+from archive.index import index_archive, index_stale
 from archive.query import parse_time
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 
 OLD = '[[layout]]\nuntil = 2026-02-01\ntitle = ".baslik"\ndate = ".tarih"\nbody = ".metin"\nauthors = ".yazan"\n'

@@ -20,9 +20,10 @@ from archives import dump, exchange, make_archive, page, write_warc
 
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
-from archive.index import index_archive, rebuild
+from archive.index import index_archive
 from archive.model import Exchange
 from archive.query import article
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 from archive.warc import Original
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from archive.errors import QueryError
+from archive.schema import define_urlkey
 from archive.search import found_ids
-from archive.surt import urlkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def take(db: Database, choice: Selection) -> None:
 
 def take_originals(db: Database) -> None:
     """Add what the revisits in `taken` refer to: without it they are heads without a body."""
-    db.conn.create_function("urlkey", 1, lambda url: urlkey(url) if url else None, deterministic=True)
+    define_urlkey(db)
     revisits = "FROM taken t JOIN captures r ON r.warc = t.warc AND r.offset = t.offset AND r.record_type = 'revisit'"
     body = "o.record_type IN ('response', 'resource')"
     insert = "INSERT OR IGNORE INTO taken (warc, offset)"
