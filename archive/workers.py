@@ -46,11 +46,13 @@ def cores() -> int:
 class Readers:
     """Reads records for the indexer of one database: here, or in other processes; a context manager.
 
-    When the last one died over its reading, whatever it died of is read by another process this time.
+    In `jobs` processes; when nobody says how many, in one a core where there is much to read. When the last indexer
+    died over its reading, all is read by other processes: whatever it died of, this one survives.
     """
 
     def __init__(self, directory: ArchiveDir, rules: Rules, *, jobs: int | None, of: str) -> None:
-        self._folder, self._rules, self._jobs = directory.warcs, rules, jobs or cores()
+        self._folder, self._rules = directory.warcs, rules
+        self._jobs, self._told = jobs or cores(), jobs is not None
         self._mark = directory.locks / f"{of}.reading"  # is there while this process itself reads
         self._careful = self._mark.exists()
         self._workers: Workers | None = None
@@ -82,7 +84,7 @@ class Readers:
             yield task.read(self._folder, self._rules)
 
     def _elsewhere(self, *, many: bool) -> bool:
-        return self._careful or (many and self._jobs > 1)
+        return self._careful or (self._jobs > 1 and (many or self._told))
 
     def _waiting(self, name: str, place: int) -> int:
         """Bytes beyond a place."""
@@ -181,7 +183,7 @@ class _Worker:
     """One process and the pipes to it."""
 
     def __init__(self, folder: Path, rules: Rules) -> None:
-        self._told = (folder, rules)
+        self._folder, self._rules = folder, rules
         self._child: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
@@ -202,10 +204,10 @@ class _Worker:
         return reads
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "archive.workers"]
+        command = [sys.executable, "-P", "-m", "archive.workers", str(self._folder.absolute())]
         # A group of its own: Ctrl-C at the terminal is for us, and what we do then.
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0)
-        _send(self._child.stdin, self._told)
+        _send(self._child.stdin, self._rules)
         return self._child
 
     def stop(self) -> None:
@@ -242,13 +244,13 @@ def _how(code: int) -> str:
 
 
 def main() -> int:
-    """`python -m archive.workers`: read what standard input names, until it closes."""
+    """`python -m archive.workers FOLDER`: read what standard input names of its WARCs, until it closes."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     with contextlib.suppress(OSError), Path("/proc/self/oom_score_adj").open("w") as file:
         file.write("1000")  # where memory ends, it ends for us first: the writer then says of which page
     asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints, the answers stay whole
-    folder, rules = pickle.load(asked)
+    folder, rules = Path(sys.argv[1]), pickle.load(asked)
     while True:
         try:
             task: Stretch | Again = pickle.load(asked)
