@@ -8,7 +8,7 @@ READY := .venv/.ready
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input install
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check schema eval bench bench-query bench-capture bench-learn bench-spam bench-crash lab-full fresh lock browser wget moved
+.PHONY: help demo test check schema eval bench bench-query bench-capture bench-learn bench-spam bench-crash bench-index lab-full fresh lock browser wget moved
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -49,8 +49,11 @@ bench-learn: $(READY) ## what `muragat learn` gains, before and after; ARGS="--l
 bench-spam: $(READY) ## how much injected content is found, and what is taken for it; ARGS="--lab DIRECTORY"
 	@.venv/bin/python bench/spam.py $(ARGS)
 
-bench-crash: $(READY) ## SIGKILL at 30 random moments of a crawl under load, and what was lost
+bench-crash: $(READY) ## SIGKILL at 30 random moments of a crawl under load and 20 of an indexer, and what was lost
 	@.venv/bin/python bench/crash.py $(ARGS)
+
+bench-index: $(READY) ## WARCs into rows: one process and one a core, beside a crawl, and what readers wait
+	@.venv/bin/python bench/indexing.py $(ARGS)
 
 lab-full: $(READY) ## the crawl on a WordPress of 5,000 articles, under faults and kills; root, an hour or two
 	@.venv/bin/python bench/lab_full.py $(ARGS)

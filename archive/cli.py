@@ -93,25 +93,31 @@ class Url(click.ParamType[str]):
 @commands.command()
 @archive_option
 @click.option("--rebuild", is_flag=True, help="Make archive.db anew from the WARCs alone.")
-@click.option("--stale", is_flag=True, help="Also read again what was read by older rules; it is missing meanwhile.")
-def index(archive_dir: str | None, rebuild: bool, stale: bool) -> None:
+@click.option("--stale", is_flag=True, help="Also read again, in place, what was read by older rules.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Processes that read where there is much [default: the cores]."
+)
+def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None) -> None:
     """Turn what the WARCs hold into rows."""
     from archive.index import index_archive, index_stale
-    from archive.index import rebuild as make_anew
+    from archive.rebuild import rebuild as make_anew
 
     directory = ArchiveDir.find(archive_dir)
     try:
-        report = (make_anew if rebuild else index_stale if stale else index_archive)(directory)
+        report = (make_anew if rebuild else index_stale if stale else index_archive)(directory, jobs=jobs)
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
             raise
         raise MuragatError(f"{directory.db}: {error}; delete it, `muragat index` then makes it anew") from error
+    for line in report.notes:
+        click.echo(line, err=True)
     for line in report.damaged:
         click.echo(f"damaged: {line}", err=True)
     if report.unread:
         click.secho(f"{report.unread} pages broke the reader: {_UNREAD_HINT}", fg="red", err=True)
+    again = f", {report.again} read again" if report.again else ""
     click.echo(
-        f"{_count(report.warcs, 'WARC')}, {_count(report.captures, 'capture')} indexed,"
+        f"{_count(report.warcs, 'WARC')}, {_count(report.captures, 'capture')} indexed{again},"
         f" {report.articles} of them articles",
         err=True,
     )

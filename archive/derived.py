@@ -50,11 +50,12 @@ def derive(db: Database, keys: Iterable[str]) -> None:
             " (SELECT 1 FROM captures WHERE captures.version = versions.id)",
             [key],
         )
+        _mark_unfilled(db, key)
         db.execute(
             "UPDATE versions SET (seen_to, captures) ="
             " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id),"
             " (seen_from, warc, offset) = (SELECT captured_at, warc, offset FROM captures WHERE version = versions.id"
-            " ORDER BY captured_at, warc, offset LIMIT 1) WHERE article = ?",
+            " AND status IS NOT 304 ORDER BY captured_at, warc, offset LIMIT 1) WHERE article = ?",
             [key],
         )
         _derive_comments(db, key)
@@ -64,8 +65,25 @@ def derive(db: Database, keys: Iterable[str]) -> None:
     derive_duplicates(db, map(stable_id, todo))
 
 
+def _mark_unfilled(db: Database, key: str) -> None:
+    """Have the earliest capture of a wording read again where the one that filled its fields shows it no longer."""
+    unfilled = db.execute(
+        "SELECT id FROM versions v WHERE article = ? AND NOT EXISTS (SELECT 1 FROM captures c"
+        " WHERE c.warc = v.warc AND c.offset = v.offset AND c.version = v.id)",
+        [key],
+    )
+    for (version,) in unfilled.fetchall():
+        db.execute(
+            "UPDATE captures SET rules = NULL WHERE (warc, offset) = (SELECT warc, offset FROM captures"
+            " WHERE version = ? AND status IS NOT 304 ORDER BY captured_at, warc, offset LIMIT 1)",
+            [version],
+        )
+
+
 def _derive_comments(db: Database, key: str) -> None:
     """When the comments below a page were seen, from all captures that show them."""
+    if not db.execute("SELECT 1 FROM comments WHERE article = ? LIMIT 1", [key]).fetchone():
+        return
     confirming = db.execute("SELECT warc, offset, captured_at FROM captures WHERE urlkey = ? AND status = 304", [key])
     for warc, offset, at in confirming.fetchall():
         db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [warc, offset])

@@ -35,6 +35,11 @@ class WarcError(MuragatError):
         super().__init__(f"{warc} at byte {offset}: {message}")
         self.warc = warc
         self.offset = offset
+        self._message = message
+
+    def __reduce__(self) -> tuple[type[WarcError], tuple[str, int, str]]:
+        # It comes from processes that read WARCs for the indexer; by default only the whole text would be handed on.
+        return type(self), (self.warc, self.offset, self._message)
 
 
 class WarcWriteError(WarcError):

@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
@@ -39,6 +40,11 @@ class Rules:
         self._digests = {site.name: rules_digest(site) for site in self._by_host.values()}
         self._no_site = rules_digest(None)
 
+    def __str__(self) -> str:
+        """All of it in one digest: of the profiles, of which host each covers, and of what reads without one."""
+        covered = sorted((host, self._digests[site.name]) for host, site in self._by_host.items())
+        return "sha256:" + sha256(repr((self._no_site, covered)).encode()).hexdigest()
+
     def site_of(self, url: str) -> Site | None:
         """The profile that covers a URL's host."""
         try:
@@ -46,9 +52,10 @@ class Rules:
         except ValueError:
             return None
 
-    def is_stale(self, name: str | None, digest: str | None) -> bool:
-        """Whether a row of the site of this name was made by other rules than today's."""
-        return digest != (self._no_site if name is None else self._digests.get(name))
+    def are_of(self, url: str, name: str | None, digest: str | None) -> bool:
+        """Whether a row of this URL, read by the profile of this name under these rules, would be the same today."""
+        site = self.site_of(url)
+        return (site.name if site else None, self.digest(site)) == (name, digest)
 
     def digest(self, site: Site | None) -> str:
         """What the rows of this site's captures are a function of, beside the WARCs."""
@@ -110,6 +117,9 @@ def add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules
     """The rows of one capture; the urlkeys whose articles it touches."""
     site = rules.site_of(capture.url)
     article = extracted.article if extracted else None
+    before = db.execute(
+        "SELECT version FROM captures WHERE warc = ? AND offset = ?", [capture.warc, capture.offset]
+    ).fetchone()
     version = _add_version(db, capture, article, site) if article else None
     db.execute(
         "INSERT OR REPLACE INTO captures (warc, offset, length, urlkey, url, site, captured_at, status, content_type,"
@@ -145,13 +155,14 @@ def add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules
             _json(extracted.hosts) if extracted and extracted.hosts else None,
         ],
     )
+    _forget_findings(db, capture.warc, capture.offset)
     _add_comments(db, capture, article.comments if article else ())
-    db.execute("DELETE FROM spam WHERE warc = ? AND offset = ?", [capture.warc, capture.offset])
     for number, finding in enumerate(extracted.findings if extracted else ()):
         _add_finding(db, capture, number, finding)
     return (
         {capture.urlkey}
         if article
+        or (before and before[0])
         or capture.status != 200
         or (extracted and extracted.kind is PageKind.GONE)
         # What a 304 after it confirms is this.
@@ -160,8 +171,38 @@ def add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules
     )
 
 
+def forget_reading(db: Database, warc: str, offset: int, *, digest: str) -> None:
+    """Take back what was read of a capture, and give it the digest of the payload that is to be read instead."""
+    _forget_findings(db, warc, offset)
+    db.execute(
+        "UPDATE captures SET payload_digest = ?, kind = NULL, reason = NULL, version = NULL, layout = NULL,"
+        " unmatched = NULL, lacks = NULL, comment_count = NULL, hosts = NULL WHERE warc = ? AND offset = ?",
+        [digest, warc, offset],
+    )
+
+
+def forget_warc(db: Database, name: str) -> set[str]:
+    """Take back all that was read of a WARC; the urlkeys whose articles that touches."""
+    keys = {row[0] for row in db.execute("SELECT DISTINCT urlkey FROM captures WHERE warc = ?", [name])}
+    for table in ("spam", "comment_sightings", "captures"):
+        db.execute(f"DELETE FROM {table} WHERE warc = ?", [name])
+    db.execute(
+        "UPDATE warcs SET indexed_to = 0, damaged = 0, sha256 = NULL, size_bytes = NULL WHERE filename = ?", [name]
+    )
+    return keys
+
+
+def _forget_findings(db: Database, warc: str, offset: int) -> None:
+    for table in ("spam", "comment_sightings"):
+        db.execute(f"DELETE FROM {table} WHERE warc = ? AND offset = ?", [warc, offset])
+
+
 def _add_version(db: Database, capture: Capture, article: Article, site: Site | None) -> int:
-    """The wording a capture shows. Of several captures with one wording, the earliest fills the fields."""
+    """The wording a capture shows. Of several captures with one wording, the earliest fills the fields.
+
+    Where the one that filled them shows another wording by now, any may: archive/derived.py sees to it that the
+    earliest does in the end.
+    """
     version = stable_id(capture.urlkey, article.text_digest)
     canonical = urlkey(urljoin(capture.url, article.canonical)) if article.canonical else None
     fields: dict[str, object] = {
@@ -197,12 +238,16 @@ def _add_version(db: Database, capture: Capture, article: Article, site: Site | 
     }
     names = ", ".join(f'"{name}"' for name in fields)
     update = ", ".join(f'"{name}" = excluded."{name}"' for name in fields if name != "id")
-    db.execute(
+    filled = db.execute(
         f"INSERT INTO versions ({names}) VALUES ({', '.join('?' * len(fields))})"
         f" ON CONFLICT (id) DO UPDATE SET {update}"
-        ' WHERE (excluded.seen_from, excluded.warc, excluded."offset") < (seen_from, warc, "offset")',
+        ' WHERE (excluded.seen_from, excluded.warc, excluded."offset") <= (seen_from, warc, "offset")'
+        " OR NOT EXISTS (SELECT 1 FROM captures c WHERE c.warc = versions.warc"
+        ' AND c."offset" = versions."offset" AND c.version = versions.id)',
         list(fields.values()),
-    )
+    ).rowcount
+    if filled:  # authors and tags are searched too: its words are made anew with the rest of what is derived
+        db.execute("DELETE FROM search_older WHERE rowid = ?", [version])
     return version
 
 
@@ -230,7 +275,6 @@ def _add_finding(db: Database, capture: Capture, number: int, finding: Finding) 
 
 def _add_comments(db: Database, capture: Capture, comments: Sequence[Comment]) -> None:
     """What each comment says is one row for ever; what a capture shows of it is a row of that capture."""
-    db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [capture.warc, capture.offset])
     alike = Counter[tuple[str | None, str]]()
     for position, comment in enumerate(comments):
         said = (comment.author, comment.text)

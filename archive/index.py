@@ -3,6 +3,9 @@
 First facts, per capture, in any order; then what needs other captures (which wording is current, since when a page is
 gone, which pages are one article), derived by SQL from all captures of the articles touched. The place reached in each
 WARC moves in the same transaction as its rows: an indexer can be killed at any byte and run again, with one result.
+
+What is slow, reading pages, is in archive/reading.py, and is done by other processes where there is much of it
+(archive/workers.py); rows are written by this one alone. A rebuild is archive/rebuild.py.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ import select
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -27,16 +30,17 @@ from archive import hidden, manifest
 from archive.config import ArchiveDir
 from archive.derived import derive
 from archive.errors import LockedError, MuragatError, WarcError
-from archive.facts import FAILED, Rules, add_crawl, add_facts, extracted_from, read_kept
-from archive.model import Capture, Extracted
-from archive.schema import connect, immediate, load_capture
-from archive.surt import urlkey
-from archive.warc import CrawlNote, Damaged, Kept, read_payload, read_warc
+from archive.facts import FAILED, Rules, add_crawl, add_facts, forget_reading, forget_warc
+from archive.model import Capture, RecordType
+from archive.reading import BATCH, Again, Read
+from archive.schema import connect, define_urlkey, immediate, load_capture
+from archive.warc import CrawlNote, Damaged, Kept
+from archive.workers import Readers
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100  # records a transaction: about 50 exchanges, with their requests (design: search)
 FOLLOW_SECONDS = 1.0
+LOCK_SECONDS = 600
 
 
 @dataclass
@@ -46,173 +50,180 @@ class IndexReport:
     warcs: int = 0
     captures: int = 0
     articles: int = 0  # captures read as an article
+    again: int = 0  # captures that were rows and were read again, because the rules have changed
     unread: int = 0  # captures whose page broke the reader; their rows say how
     damaged: list[str] = field(default_factory=list)  # what could not be read: file, offset, why
+    notes: list[str] = field(default_factory=list)  # what else a person should know
 
 
-def index_archive(directory: ArchiveDir) -> IndexReport:
-    """Index what the WARCs hold beyond their checkpoints. Waits for another indexer to end first."""
-    with _lock(directory):
-        return _index(directory, directory.db)
+def index_archive(directory: ArchiveDir, *, jobs: int | None = None) -> IndexReport:
+    """Index what the WARCs hold beyond their checkpoints. Waits for another indexer to end first.
 
-
-def rebuild(directory: ArchiveDir) -> IndexReport:
-    """Make archive.db anew from the WARCs alone, beside the old one, and copy it in when it is whole.
-
-    Copied by SQLite's backup API: renaming over a database that others have open would lose it for them.
+    Where much is waiting it is read by `jobs` processes; None: one for each core that this process may use.
     """
-    with _lock(directory):
-        fresh = directory.db.with_name("archive.db.rebuild")
-        for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
-            leftover.unlink(missing_ok=True)
-        report = _index(directory, fresh)
-        with hidden.unchanging(directory):  # or what was hidden during the rebuild would be shown again
-            _bring_in_hidden(directory, fresh)
-            _copy_into(fresh, directory.db)
-        for leftover in (fresh, *(fresh.with_name(fresh.name + suffix) for suffix in ("-wal", "-shm"))):
-            leftover.unlink(missing_ok=True)
-        return report
+    report = IndexReport()
+    with hold(directory, "index"):
+        index_into(directory, directory.db, Rules(directory.all_sites()), report, jobs=jobs)
+    return report
 
 
-def index_stale(directory: ArchiveDir) -> IndexReport:
-    """Read again the WARCs of which some rows were made by other rules than today's, and what is not indexed yet.
+def index_stale(directory: ArchiveDir, *, jobs: int | None = None) -> IndexReport:
+    """Read again, in place, what was read by other rules than today's; and index what is not indexed yet.
 
-    All of them are forgotten first, so that no wording keeps fields of an older reading.
+    When it is killed half way, the next run of any indexer goes on with it.
     """
-    with _lock(directory):
+    report, rules = IndexReport(), Rules(directory.all_sites())
+    with hold(directory, "index"):
         db = connect(directory.db)
         try:
-            for name in _stale_warcs(db, Rules(directory.all_sites())):
-                _forget(db, name)
+            _mark_stale(db, rules)
         finally:
             db.conn.close()
-        return _index(directory, directory.db)
+        index_into(directory, directory.db, rules, report, jobs=jobs)
+    return report
 
 
-def _stale_warcs(db: Database, rules: Rules) -> list[str]:
-    rows = db.execute("SELECT warc, site, rules FROM captures GROUP BY warc, site, rules").fetchall()
-    return sorted({warc for warc, site, digest in rows if rules.is_stale(site, digest)})
+# Captures by what their rules depend on; `host` is the beginning of their urlkeys.
+_RULED = "SELECT site, rules, substr(urlkey, 1, instr(urlkey, ')')) AS host, max(url), count(*) FROM captures"
+
+
+def _mark_stale(db: Database, rules: Rules) -> None:
+    groups = db.execute(f"{_RULED} WHERE rules NOT NULL GROUP BY 1, 2, 3").fetchall()
+    stale = [(site, digest, host) for site, digest, host, url, _ in groups if not rules.are_of(url, site, digest)]
+    db.execute("CREATE TEMP TABLE stale (site TEXT, rules TEXT, host TEXT)")
+    db.conn.executemany("INSERT INTO stale VALUES (?, ?, ?)", stale)
+    db.execute("CREATE INDEX temp.stale_host ON stale (host)")
+    with immediate(db):
+        db.execute(
+            "UPDATE captures SET rules = NULL WHERE EXISTS (SELECT 1 FROM stale s WHERE s.rules = captures.rules"
+            " AND s.site IS captures.site AND s.host = substr(urlkey, 1, instr(urlkey, ')')))"
+        )
 
 
 def count_stale(db: Database, directory: ArchiveDir) -> int:
     """How many captured pages were read by other rules than today's."""
     rules = Rules(directory.all_sites())
-    rows = db.execute(
-        "SELECT site, rules, count(*) FROM captures WHERE kind IS NOT NULL AND content_type LIKE '%html%' GROUP BY 1, 2"
-    )
-    return sum(pages for site, digest, pages in rows if rules.is_stale(site, digest))
-
-
-def _bring_in_hidden(directory: ArchiveDir, database: Path) -> None:
-    db = connect(database)
-    try:
-        hidden.bring_in(db, directory.hidden)
-    finally:
-        db.conn.close()
-
-
-def _copy_into(fresh: Path, database: Path) -> None:
-    source, target = sqlite3.connect(fresh), sqlite3.connect(database, timeout=60)
-    try:
-        source.backup(target)
-    except sqlite3.DatabaseError as error:
-        if "not a database" not in str(error):
-            raise
-        # What stands there is no database, so nobody has it open as one: out of the way, but kept.
-        target.close()
-        database.rename(database.with_name("archive.db.broken"))
-        target = sqlite3.connect(database)
-        source.backup(target)
-    finally:
-        source.close()
-        target.close()
+    rows = db.execute(f"{_RULED} WHERE kind IS NOT NULL AND content_type LIKE '%html%' GROUP BY 1, 2, 3")
+    return sum(pages for site, digest, _, url, pages in rows if not rules.are_of(url, site, digest))
 
 
 def follow(directory: ArchiveDir, parent: IO[bytes]) -> IndexReport:
     """Index what a crawl writes, seconds after it wrote it, until `parent` is closed; then once more to the end.
 
-    `parent` is a pipe from the crawl: it closes when the crawl ends, however it ends.
+    `parent` is a pipe from the crawl: it closes when the crawl ends, however it ends. While another indexer is at work
+    nothing is missed: it is waited for in the last pass only.
     """
-    total = IndexReport()
-    with _lock(directory):
-        open_ended, first = True, True
-        while open_ended:
-            readable, _, _ = select.select([parent], [], [], FOLLOW_SECONDS)
-            open_ended = not readable or bool(os.read(parent.fileno(), 1))
-            report = _index(directory, directory.db, settle=first)
-            first = False
-            total.captures += report.captures
-            total.articles += report.articles
-            total.damaged += [line for line in report.damaged if line not in total.damaged]
+    total, open_ended, first = IndexReport(), True, True
+    while open_ended:
+        readable, _, _ = select.select([parent], [], [], FOLLOW_SECONDS)
+        open_ended = not readable or bool(os.read(parent.fileno(), 1))
+        report = IndexReport()
+        try:
+            with hold(directory, "index", seconds=0 if open_ended else LOCK_SECONDS):
+                index_into(directory, directory.db, Rules(directory.all_sites()), report, jobs=1, settle=first)
+        except LockedError:
+            if open_ended:
+                continue
+            raise
+        first = False
+        total.captures += report.captures
+        total.articles += report.articles
+        total.damaged += [line for line in report.damaged if line not in total.damaged]
     return total
 
 
 @contextmanager
-def _lock(directory: ArchiveDir) -> Iterator[None]:
-    """One indexer per archive."""
+def hold(directory: ArchiveDir, name: str, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """One indexer per archive ("index"), one rebuild ("rebuild"). Raises LockedError after so many seconds."""
     directory.locks.mkdir(exist_ok=True)
-    with (directory.locks / "index.lock").open("a+") as file:
-        for _ in range(600):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(1)
-        else:
-            raise LockedError(
-                f"{directory.root}: another indexer has been at work for ten minutes; try again when it ends"
-            )
+    deadline = time.monotonic() + seconds
+    with (directory.locks / f"{name}.lock").open("a+") as file:
+        while not _is_ours(file):
+            if time.monotonic() >= deadline:
+                raise LockedError(
+                    f"{directory.root}: another process has been at its {name} for {seconds / 60:.0f} minutes;"
+                    " try again when it ends"
+                )
+            time.sleep(0.1)
         yield
 
 
-def _index(directory: ArchiveDir, database: Path, *, settle: bool = True) -> IndexReport:
-    report = IndexReport()
-    rules = Rules(directory.all_sites())
+def _is_ours(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def index_into(
+    directory: ArchiveDir,
+    database: Path,
+    rules: Rules,
+    report: IndexReport,
+    *,
+    jobs: int | None = None,
+    settle: bool = True,
+) -> None:
+    """Bring a database up to the WARCs; whoever calls holds its lock.
+
+    Without `settle`, what waits for other captures is looked for only when there are new ones.
+    """
+    names = {path.name.removesuffix(".open") for path in directory.warcs.glob("*.warc.gz*") if ".torn" not in path.name}
     db = connect(database)
     try:
         hidden.bring_in(db, directory.hidden)  # before any row that they withdraw
-        names = {
-            path.name.removesuffix(".open") for path in directory.warcs.glob("*.warc.gz*") if ".torn" not in path.name
-        }
         whole = {row[0] for row in db.execute("SELECT filename FROM warcs WHERE indexed_to = size_bytes")}
-        for name in sorted(names - whole):
-            try:
-                index_warc(db, directory, name, rules, report)
-            except WarcError as error:
-                report.damaged.append(str(error))
-                logger.warning("%s", error)
-        if settle or report.captures:
-            _settle_digests(db)
-        _resolve_waiting(db, directory, rules, report)
+        places = {name: _checkpoint(db, directory, name) for name in sorted(names - whole)}
+        with Readers(directory, rules, jobs=jobs, of=database.name) as readers:
+            _read_on(db, readers, places, rules, report)
+            if settle or report.captures:
+                _settle_digests(db)
+                _read_waiting(db, readers, rules, report)
+                _read_again(db, readers, rules, report)
         _note_closed(db, directory)
-        report.warcs = len(names)
     finally:
         db.conn.close()
-    return report
+    report.warcs = len(names)
 
 
-def index_warc(db: Database, directory: ArchiveDir, name: str, rules: Rules, report: IndexReport) -> None:
-    """Turn what a WARC holds beyond its checkpoint into rows; whole batches or nothing."""
-    start = _checkpoint(db, directory, name)
-    records = read_warc(directory.warcs, name, start=start)
-    while batch := list(islice(records, BATCH)):
-        # Slow and pure: outside the transaction.
-        read = [(kept, read_kept(kept, rules)) for kept in batch if isinstance(kept, Kept)]
-        with immediate(db):
-            _move_checkpoint(db, name, since=start, to=batch[-1].end)
-            for record in batch:
-                if isinstance(record, CrawlNote):
-                    add_crawl(db, name, record)
-                elif isinstance(record, Damaged):
-                    db.execute("UPDATE warcs SET damaged = damaged + 1 WHERE filename = ?", [name])
-                    report.damaged.append(str(record.error))
-                    logger.warning("%s", record.error)
-            touched = {key for kept, extracted in read for key in add_facts(db, kept.capture, extracted, rules)}
-            derive(db, touched)
-        start = batch[-1].end
-        report.captures += len(read)
-        report.articles += sum(1 for _, extracted in read if extracted and extracted.article)
-        report.unread += sum(1 for _, extracted in read if extracted and extracted.reason.startswith(FAILED))
+def _read_on(db: Database, readers: Readers, places: dict[str, int], rules: Rules, report: IndexReport) -> None:
+    """Turn what WARCs hold beyond these places into rows; whole batches or nothing."""
+    for name, start, reads in readers.read_on(dict(places)):
+        if isinstance(reads, WarcError):
+            _note_damage(report, reads)
+        elif (
+            reads and places[name] == start
+        ):  # else what lies before it could not be read, and the next run begins there
+            places[name] = reads[-1].record.end
+            with immediate(db):
+                _move_checkpoint(db, name, since=start, to=places[name])
+                _write(db, name, reads, rules, report)
+            report.captures += sum(isinstance(read.record, Kept) for read in reads)
+
+
+def _write(db: Database, name: str | None, reads: list[Read], rules: Rules, report: IndexReport) -> None:
+    """The rows of these records; `name`: of the WARC, where they are read for the first time."""
+    touched = set[str]()
+    for read in reads:
+        if isinstance(read.record, Kept):
+            touched |= add_facts(db, read.record.capture, read.extracted, rules)
+        elif isinstance(read.record, CrawlNote) and name:
+            add_crawl(db, name, read.record)
+        elif isinstance(read.record, Damaged):
+            if name:
+                db.execute("UPDATE warcs SET damaged = damaged + 1 WHERE filename = ?", [name])
+            _note_damage(report, read.record.error)
+    derive(db, touched)
+    extracted = [read.extracted for read in reads if read.extracted]
+    report.articles += sum(1 for one in extracted if one.article)
+    report.unread += sum(1 for one in extracted if one.reason.startswith(FAILED))
+
+
+def _note_damage(report: IndexReport, error: WarcError) -> None:
+    if str(error) not in report.damaged:
+        report.damaged.append(str(error))
+        logger.warning("%s", error)
 
 
 def _checkpoint(db: Database, directory: ArchiveDir, name: str) -> int:
@@ -227,21 +238,10 @@ def _checkpoint(db: Database, directory: ArchiveDir, name: str) -> int:
     ]
     if sizes and sizes[0] < row[0]:
         logger.warning("%s is shorter than what was indexed of it; it is indexed again from its start", name)
-        _forget(db, name)
+        with immediate(db):
+            derive(db, forget_warc(db, name))
         return 0
     return int(row[0])
-
-
-def _forget(db: Database, name: str) -> None:
-    with immediate(db):
-        keys = {row[0] for row in db.execute("SELECT DISTINCT urlkey FROM captures WHERE warc = ?", [name])}
-        db.execute("DELETE FROM spam WHERE warc = ?", [name])
-        db.execute("DELETE FROM comment_sightings WHERE warc = ?", [name])
-        db.execute("DELETE FROM captures WHERE warc = ?", [name])
-        db.execute(
-            "UPDATE warcs SET indexed_to = 0, damaged = 0, sha256 = NULL, size_bytes = NULL WHERE filename = ?", [name]
-        )
-        derive(db, keys)
 
 
 def _move_checkpoint(db: Database, name: str, *, since: int, to: int) -> None:
@@ -261,7 +261,7 @@ SELECT r.warc, r.offset, r.urlkey, coalesce(
     (SELECT min(o.payload_digest) FROM captures o
      WHERE o.stated_digest = r.stated_digest AND o.record_type IN ('response', 'resource')),
     (SELECT min(o.payload_digest) FROM captures o
-     WHERE o.urlkey = surt(r.refers_to_url) AND o.captured_at = r.refers_to_at AND o.url = r.refers_to_url
+     WHERE o.urlkey = urlkey(r.refers_to_url) AND o.captured_at = r.refers_to_at AND o.url = r.refers_to_url
      AND o.record_type IN ('response', 'resource')),
     r.stated_digest) AS meant
 FROM captures r WHERE r.stated_digest IS NOT NULL AND r.record_type = 'revisit' AND meant <> r.payload_digest
@@ -270,50 +270,78 @@ FROM captures r WHERE r.stated_digest IS NOT NULL AND r.record_type = 'revisit' 
 
 def _settle_digests(db: Database) -> None:
     """Give the revisits of other tools the digest under which we know their payload."""
-    db.conn.create_function("surt", 1, lambda url: urlkey(url) if url else None, deterministic=True)
+    define_urlkey(db)
     changed = db.execute(_MEANT).fetchall()
     for start in range(0, len(changed), BATCH):
         batch = changed[start : start + BATCH]
         with immediate(db):
-            for warc, offset, _, meant in batch:
-                # What was read of another payload is forgotten; `_resolve_waiting` reads the right one.
-                db.execute("DELETE FROM spam WHERE warc = ? AND offset = ?", [warc, offset])
-                db.execute("DELETE FROM comment_sightings WHERE warc = ? AND offset = ?", [warc, offset])
-                db.execute(
-                    "UPDATE captures SET payload_digest = ?, kind = NULL, reason = NULL, version = NULL,"
-                    " layout = NULL, unmatched = NULL, lacks = NULL, comment_count = NULL, hosts = NULL"
-                    " WHERE warc = ? AND offset = ?",
-                    [meant, warc, offset],
-                )
+            for warc, offset, _, meant in batch:  # `_read_waiting` reads the right one
+                forget_reading(db, warc, offset, digest=meant)
             derive(db, {key for _, _, key, _ in batch})
 
 
-def _resolve_waiting(db: Database, directory: ArchiveDir, rules: Rules, report: IndexReport) -> None:
-    """Read the revisits whose payload is held by a capture that is a row by now."""
-    # Of several captures that hold the payload, the earliest: min() decides which row the bare columns come from.
-    # A revisit without HTTP head has no status: that of the capture that holds its payload counts.
-    waiting = db.execute(
-        "SELECT r.warc, r.offset, o.warc, o.offset, min(o.captured_at || o.warc || printf('%020d', o.offset))"
-        " FROM captures r JOIN captures o ON o.payload_digest = r.payload_digest"
-        " AND o.record_type IN ('response', 'resource') AND o.truncated IS NULL"
-        " WHERE r.record_type = 'revisit' AND r.kind IS NULL AND (r.status = 200 AND r.content_type LIKE '%html%'"
-        " OR r.status IS NULL AND o.status = 200 AND o.content_type LIKE '%html%')"
-        " GROUP BY r.warc, r.offset"
-    ).fetchall()
-    for start in range(0, len(waiting), BATCH):
-        read = list[tuple[Capture, Extracted]]()
-        for warc, offset, held_in, held_at, _ in waiting[start : start + BATCH]:
-            capture, holder = load_capture(db, warc, offset), load_capture(db, held_in, held_at)
-            try:
-                payload = read_payload(directory.warcs, holder)
-            except WarcError as error:
-                report.damaged.append(str(error))
-                continue
-            seen = capture if capture.status else replace(capture, status=holder.status)
-            read.append((capture, extracted_from(payload, seen, rules)))
+# Revisits whose payload is held by a capture that is a row by now.
+_WAITING = """
+SELECT r.warc, r.offset FROM captures r WHERE r.record_type = 'revisit' AND r.kind IS NULL
+AND (r.status = 200 AND r.content_type LIKE '%html%' OR r.status IS NULL)
+AND EXISTS (SELECT 1 FROM captures o WHERE o.payload_digest = r.payload_digest AND o.truncated IS NULL
+    AND (o.record_type = 'response' OR o.record_type = 'resource')
+    AND (r.status = 200 OR o.status = 200 AND o.content_type LIKE '%html%'))
+"""
+
+
+def _read_waiting(db: Database, readers: Readers, rules: Rules, report: IndexReport) -> None:
+    waiting = sorted(db.execute(_WAITING).fetchall())
+    for reads in readers.read_again(_tasks(db, waiting), pages=len(waiting)):
         with immediate(db):
-            derive(db, {key for capture, extracted in read for key in add_facts(db, capture, extracted, rules)})
-        report.articles += sum(1 for _, extracted in read if extracted.article)
+            _write(db, None, reads, rules, report)
+
+
+def _read_again(db: Database, readers: Readers, rules: Rules, report: IndexReport) -> None:
+    """Read the captures that are marked for it. What one of them shows by now may have another one marked."""
+    read_before = -1
+    while read_before < report.again:
+        read_before = report.again
+        marked = int(db.execute("SELECT count(*) FROM captures WHERE rules IS NULL").fetchone()[0])
+        for reads in readers.read_again(_tasks(db, _marked(db)), pages=marked):
+            with immediate(db):
+                _write(db, None, reads, rules, report)
+            report.again += sum(isinstance(read.record, Kept) for read in reads)
+
+
+def _marked(db: Database) -> Iterator[tuple[str, int]]:
+    after: tuple[str, int] = ("", -1)
+    while rows := db.execute(
+        "SELECT warc, offset FROM captures WHERE rules IS NULL AND (warc, offset) > (?, ?)"
+        " ORDER BY warc, offset LIMIT 10000",
+        after,
+    ).fetchall():
+        yield from rows
+        after = rows[-1]
+
+
+def _tasks(db: Database, positions: Iterable[tuple[str, int]]) -> Iterator[Again]:
+    rest = iter(positions)
+    while batch := [load_capture(db, warc, offset) for warc, offset in islice(rest, BATCH // 2)]:
+        yield Again(tuple((capture, _holder(db, capture)) for capture in batch))
+
+
+def _holder(db: Database, capture: Capture) -> Capture | None:
+    """The capture that holds the payload of this one: itself, or, of a revisited page, the earliest that has it."""
+    if capture.record_type in (RecordType.RESPONSE, RecordType.RESOURCE):
+        return capture
+    if capture.record_type is not RecordType.REVISIT:
+        return None
+    if capture.status not in (None, 200) or (capture.status and "html" not in capture.content_type):
+        return None
+    # A revisit without HTTP head has no status: that of the capture that holds its payload counts.
+    found = db.execute(
+        "SELECT warc, offset FROM captures WHERE payload_digest = ? AND record_type IN ('response', 'resource')"
+        " AND truncated IS NULL AND (? = 200 OR status = 200 AND content_type LIKE '%html%')"
+        " ORDER BY captured_at, warc, offset LIMIT 1",
+        [capture.payload_digest, capture.status],
+    ).fetchone()
+    return load_capture(db, *found) if found else None
 
 
 def _note_closed(db: Database, directory: ArchiveDir) -> None:

@@ -19,6 +19,7 @@ from sqlite_utils.migrations import Migrations
 
 from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
+from archive.surt import urlkey
 from archive.views import VIEWS
 from archive.warc import parse_warc_date
 
@@ -88,7 +89,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "kind": ("TEXT", "what the page is: article, continuation, listing, gone …; NULL for what is no page"),
         "reason": ("TEXT", "why it is taken for that"),
         "version": ("INTEGER REFERENCES versions(id)", "the wording it shows"),
-        "rules": ("TEXT", "digest of the rules it was read by"),
+        "rules": ("TEXT", "digest of the rules it was read by; NULL where it is to be read again"),
         "stated_digest": ("TEXT", "of an import: its record's own digest, in another algorithm or with chunk framing"),
         "truncated": ("TEXT", "why the record ends before the answer did: disconnect, length, time"),
         "comment_count": ("INTEGER", "readers' comments, as the page says, injected ones and further pages counted in"),
@@ -287,6 +288,10 @@ _INDEXES = (
     "CREATE INDEX captures_urlkey ON captures (urlkey, captured_at)",
     "CREATE INDEX captures_payload ON captures (payload_digest)",
     "CREATE INDEX captures_version ON captures (version)",
+    # Revisits whose payload may come yet, and pages that are to be read again.
+    "CREATE INDEX captures_waiting ON captures (status, content_type, payload_digest)"
+    " WHERE record_type = 'revisit' AND kind IS NULL",
+    "CREATE INDEX captures_unread ON captures (warc, offset) WHERE rules IS NULL",
     "CREATE INDEX captures_lacks ON captures (site, captured_at) WHERE lacks IS NOT NULL",
     "CREATE INDEX versions_article ON versions (article, seen_from)",
     "CREATE INDEX versions_first_page ON versions (first_page) WHERE first_page IS NOT NULL",
@@ -417,6 +422,17 @@ def _check_version(db: Database, path: Path) -> int:
             " or `muragat index --rebuild` with this one"
         )
     return found
+
+
+def schema_digest() -> str:
+    """Of all that is described here: a file begun under another one is not what would be made today."""
+    described = repr((SCHEMA_VERSION, TABLES, _KEYS, _INDEXES, VIEWS))
+    return "sha256:" + sha256(described.encode()).hexdigest()
+
+
+def define_urlkey(db: Database) -> None:
+    """The SQL function `urlkey(url)`; NULL of NULL."""
+    db.conn.create_function("urlkey", 1, lambda url: urlkey(url) if url else None, deterministic=True)
 
 
 @contextmanager

@@ -582,8 +582,12 @@ def member_at(folder: Path, name: str, offset: int) -> Member:
     return member
 
 
-def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = None) -> Iterator[Member | Damaged]:
+def members(
+    file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = None, keep: bool = True
+) -> Iterator[Member | Damaged]:
     """The gzip members from `start` on. An unfinished one at the end is not yielded; a broken one is, as Damaged.
+
+    Without `keep` they are empty: for who asks where they lie, and has no memory for what they hold.
 
     `ended`: nobody writes to this file any more, so what begins after an unfinished member is no part of it. None: by
     the name under which the file was opened.
@@ -602,10 +606,12 @@ def members(file: BinaryIO, name: str, *, start: int = 0, ended: bool | None = N
                     break
                 return  # the end, or a member still being written
             try:
-                parts.append(inflate.decompress(window))
+                part = inflate.decompress(window)
             except zlib.error as wrong:
                 error = wrong
                 break
+            if keep:
+                parts.append(part)
             used += len(window) - len(inflate.unused_data)
             window = inflate.unused_data
         if error:

@@ -5,7 +5,10 @@ killed at a random moment, then it is run to its end. What the frontier says is 
 acknowledged: it must be whole in a WARC already, and must not be fetched again. The seed is printed, and `--seed`
 repeats a run's moments as far as a scheduler allows.
 
-    python bench/crash.py [--kills 30] [--seed N]
+Then an indexer is killed at random moments: of a run in one process, of one that others read for, of a rebuild. The
+next run must end with the rows of one that was not disturbed, every table compared; of a rebuild the old rows serve.
+
+    python bench/crash.py [--kills 30] [--indexer-kills 20] [--seed N]
 """
 
 from __future__ import annotations
@@ -23,12 +26,14 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder 
 
 from servers import Loopback, crawl, frontier_rows, make_archive, start_crawl, wait_until  # noqa: E402
 from test_crash import ALL, LISTINGS, captured, site, states  # noqa: E402
+from test_rebuild import Torment  # noqa: E402
 
 from archive import manifest  # noqa: E402
 from archive.config import ArchiveDir  # noqa: E402
 from archive.verify import verify  # noqa: E402
 from archive.warc import Damaged, read_warc  # noqa: E402
 
+WAYS = (["--jobs", "1"], ["--jobs", "2"], ["--jobs", "2", "--rebuild"])
 LONGEST_SECONDS = 2.0  # of crawling before a kill; an undisturbed crawl takes about three
 
 
@@ -56,24 +61,50 @@ def main() -> int:
     """Print the table; exit code 1 when anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--indexer-kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     options = parser.parse_args()
     chance = random.Random(options.seed)
-    print(f"seed {options.seed}, {options.kills} kills of a crawl of {len(ALL)} URLs")
+    print(f"seed {options.seed}")
+    wrong = crawler_kills(options.kills, chance) if options.kills else 0
+    wrong += indexer_kills(options.indexer_kills, chance) if options.indexer_kills else 0
+    return bool(wrong)
+
+
+def crawler_kills(kills: int, chance: random.Random) -> int:
+    """A table of archives; how much is wrong."""
+    print(f"{kills} kills of a crawl of {len(ALL)} URLs")
     names = [field.name for field in fields(Tally)]
     print("archive  " + "  ".join(names))
     total = Tally()
-    for number in range(1, 2 * options.kills + 1):
+    for number in range(1, 2 * kills + 1):
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-            tally = torment(Path(folder), kills=min(chance.randint(1, 3), options.kills - total.kills), chance=chance)
+            tally = torment(Path(folder), kills=min(chance.randint(1, 3), kills - total.kills), chance=chance)
         _print(f"{number:7}", tally)
         for name in names:
             setattr(total, name, getattr(total, name) + getattr(tally, name))
-        if total.kills >= options.kills:
+        if total.kills >= kills:
             break
     _print("    all", total)
     print("nothing acknowledged was lost, torn or fetched again" if not total.wrong else "SOMETHING IS WRONG")
-    return bool(total.wrong)
+    return total.wrong
+
+
+def indexer_kills(kills: int, chance: random.Random) -> int:
+    """A line a kill; how many of them changed a row."""
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        tormented = Torment(Path(folder) / "archive", pages=200)
+        print(f"{kills} kills of an indexer of 400 pages; undisturbed it takes {tormented.seconds:.1f} s")
+        for number in range(1, kills + 1):
+            words, share = chance.choice(WAYS), chance.uniform(0.05, 1.0)
+            found = tormented.kill(*words, share=share)
+            wrong += found is not None
+            print(
+                f"{number:7}  {' '.join(words):20}  killed after {share:4.0%}: {found or 'the same rows'}", flush=True
+            )
+    print("every run after a kill ended with the same rows" if not wrong else "SOMETHING IS WRONG")
+    return wrong
 
 
 def torment(folder: Path, *, kills: int, chance: random.Random) -> Tally:

@@ -131,16 +131,25 @@ def run(directory: ArchiveDir, *arguments: str) -> tuple[int, str]:
 
 
 def dump(database: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table of ours, and of the search index, in a fixed order."""
+    """Every row of every table, whoever describes it, and of the search indexes, in a fixed order.
+
+    Of a full-text index what stands in it, not the pages in which FTS5 keeps it.
+    """
     connection = sqlite3.connect(database)
     try:
-        tables = {
-            table: sorted(connection.execute(f'SELECT * FROM "{table}"').fetchall(), key=repr) for table in TABLES
+        made = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
+        texts = {name for name, sql in made if "USING fts5" in (sql or "")}
+        inside = {f"{name}_{part}" for name in texts for part in ("data", "idx", "content", "docsize", "config")}
+        tables = {name for name, _ in made} - inside - {"_sqlite_migrations"}
+        assert tables >= {*TABLES, "search", "search_older"}
+        return {
+            table: sorted(
+                connection.execute(f'SELECT {"rowid, " if table in texts else ""}* FROM "{table}"').fetchall(), key=repr
+            )
+            for table in sorted(tables)
         }
-        tables["search"] = sorted(connection.execute("SELECT rowid, title, body, names FROM search").fetchall())
     finally:
         connection.close()
-    return tables
 
 
 def check_member(member: Member) -> list[str]:

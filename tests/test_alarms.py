@@ -13,8 +13,9 @@ from archive.alarms import Week, alarms, joined, raised
 from archive.config import read_site
 from archive.errors import ConfigError
 from archive.extract.expected import has_article_address
-from archive.index import index_archive, index_stale, rebuild
+from archive.index import index_archive, index_stale
 from archive.query import parse_time
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 
 OLD = '[[layout]]\nuntil = 2026-02-01\ntitle = ".baslik"\ndate = ".tarih"\nbody = ".metin"\nauthors = ".yazan"\n'

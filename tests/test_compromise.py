@@ -13,8 +13,9 @@ from archive import query as ask
 from archive.cli import commands
 from archive.compromise import Compromise, compromise
 from archive.config import ArchiveDir
-from archive.index import index_archive, rebuild
+from archive.index import index_archive
 from archive.model import Exchange
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 
 TEXT = (

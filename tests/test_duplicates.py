@@ -17,8 +17,9 @@ from archives import HOST, dump, exchange, make_archive, page, write_warc
 from archive.api import Archive
 from archive.config import ArchiveDir
 from archive.duplicates import MOST_ALIKE, SIMILAR, duplicates, sketch
-from archive.index import index_archive, rebuild
+from archive.index import index_archive
 from archive.model import Exchange
+from archive.rebuild import rebuild
 from archive.schema import connect, connect_readonly
 
 OTHER = "gazete.example"

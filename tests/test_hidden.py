@@ -28,8 +28,9 @@ from archive.config import ArchiveDir
 from archive.errors import HiddenError, MuragatError
 from archive.export import Form, Selection, export
 from archive.hidden import hide, unhide
-from archive.index import index_archive, rebuild
+from archive.index import index_archive
 from archive.query import payload, timemap
+from archive.rebuild import rebuild
 from archive.replay import ReplayServer
 from archive.schema import connect_readonly
 from archive.sql import run_sql

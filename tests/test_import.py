@@ -36,8 +36,9 @@ from archive import importing, manifest
 from archive.config import ArchiveDir
 from archive.foreign import Container, Foreign, records
 from archive.importing import Import, ImportReport, import_files
-from archive.index import index_archive, rebuild
+from archive.index import index_archive
 from archive.query import payload
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 from archive.warc import Kept, digest_of, normal_digest, read_warc
 from crawler.demo.gold import load_gold

@@ -1,12 +1,10 @@
-"""Rows are a function of the WARCs: in any order, in any number of passes, while they grow and after a rebuild."""
+"""Rows are a function of the WARCs: while they grow, of whatever is not whole, and after a rebuild."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -20,9 +18,10 @@ from archives import dump, exchange, make_archive, page, write_warc
 
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
-from archive.index import index_archive, rebuild
+from archive.index import index_archive
 from archive.model import Exchange
 from archive.query import article
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 from archive.warc import Original
 
@@ -78,20 +77,6 @@ def test_the_current_wording_is_the_newest_and_a_deletion_is_dated(told: Archive
 
     assert "on beş" in str(text)
     assert gone == "2024-03-01T10:00:00.000000Z"
-
-
-def test_every_order_of_the_warcs_gives_the_same_rows(tmp_path: Path, told: ArchiveDir) -> None:
-    """One file a pass, each permutation: what one pass over all of them gave."""
-    expected = dump(told.db)
-    for number, order in enumerate(itertools.permutations("abc")):
-        directory = make_archive(tmp_path / str(number))
-        for name in order:
-            shutil.copy(told.warcs / f"{name}.warc.gz", directory.warcs)
-            index_archive(directory)
-        shutil.copy(told.manifest, directory.manifest)
-        index_archive(directory)
-
-        assert dump(directory.db) == expected, order
 
 
 def test_indexing_twice_changes_nothing(told: ArchiveDir) -> None:
@@ -191,30 +176,6 @@ def test_continuation_pages_join_their_first_page(tmp_path: Path) -> None:
     found = rows(directory, "SELECT url, pages, text FROM articles")
     assert [(url, pages) for url, pages, _ in found] == [("http://haber.example/uzun/", 2)]
     assert str(found[0][2]).index("ticaret hacmi") < str(found[0][2]).index("ortak projeleri")
-
-
-def test_killed_at_any_moment_the_next_run_ends_with_the_same_rows(tmp_path: Path) -> None:
-    directory = make_archive(tmp_path / "a")
-    captures = [
-        exchange(
-            f"/{n}/", page(f"Haber {n}", LONG, f"{n} sayılı {MORE}"), at=f"2024-01-01T10:{n // 60:02}:{n % 60:02}Z"
-        )
-        for n in range(300)
-    ]
-    write_warc(directory, "a", captures)
-    index_archive(directory)
-    expected = dump(directory.db)
-
-    for wait in (1.5, 2.0, 2.5):
-        for leftover in directory.root.glob("archive.db*"):
-            leftover.unlink()
-        child = subprocess.Popen([sys.executable, "-P", "-m", "crawler.cli", "--archive", str(directory.root), "index"])
-        time.sleep(wait)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        index_archive(directory)
-
-        assert dump(directory.db) == expected
 
 
 def test_the_crawl_s_own_account_is_a_row(tmp_path: Path) -> None:

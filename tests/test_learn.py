@@ -22,8 +22,9 @@ from archive.extract.layout import Places, select
 from archive.extract.learned import without_learned
 from archive.extract.repeats import MAX_PLACES, Piece, Sighting, find_repeats
 from archive.extract.runs import read_runs
-from archive.index import index_stale, rebuild
+from archive.index import index_stale
 from archive.learn import learn, struck_out, write
+from archive.rebuild import rebuild
 from archive.schema import connect_readonly
 
 TODAY = date(2026, 11, 23)

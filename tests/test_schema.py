@@ -14,9 +14,9 @@ from sqlite_utils import Database
 
 from archive.config import ArchiveDir
 from archive.errors import MuragatError, SchemaTooNewError
-from archive.facts import Rules
 from archive.importing import import_files
-from archive.index import IndexReport, index_archive, index_stale, index_warc, rebuild
+from archive.index import index_archive, index_stale
+from archive.rebuild import rebuild
 from archive.reference import QUERIES, reference
 from archive.schema import ABOUT, SCHEMA_VERSION, SEARCH_COLUMNS, TABLES, connect, connect_readonly
 from archive.sql import run_sql
@@ -157,16 +157,25 @@ def test_foreign_keys_hold_after_indexing_again_a_rebuild_and_an_import(tmp_path
 
 
 @pytest.mark.parametrize("order", ["abc", "cba", "bca"])
-def test_enforced_foreign_keys_do_not_stop_the_indexer(tmp_path: Path, whole: ArchiveDir, order: str) -> None:
+def test_enforced_foreign_keys_do_not_stop_the_indexer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    def enforcing(path: Path) -> Database:
+        db = connect(path)
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
+
+    monkeypatch.setattr("archive.index.connect", enforcing)
     directory = told(tmp_path / "a")
-    db = connect(directory.db)
-    db.execute("PRAGMA foreign_keys = ON")
+    (tmp_path / "a" / "warcs").rename(tmp_path / "all")
+    directory.warcs.mkdir()
 
     for name in order:
-        index_warc(db, directory, f"{name}.warc.gz", Rules(directory.all_sites()), IndexReport())
-    (directory.warcs / "a.warc.gz").write_bytes(b"")  # shorter than what was indexed of it: forgotten, in full
-    index_warc(db, directory, "a.warc.gz", Rules(directory.all_sites()), IndexReport())
+        (tmp_path / "all" / f"{name}.warc.gz").rename(directory.warcs / f"{name}.warc.gz")
+        assert index_archive(directory).damaged == []
+    forget(directory, "a.warc.gz")
 
+    db = enforcing(directory.db)
     assert db.execute("SELECT count(*) FROM captures").fetchone() == (4,)
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
     with pytest.raises(sqlite3.IntegrityError):
@@ -179,14 +188,21 @@ def test_the_fields_of_a_forgotten_capture_pass_to_the_next_one(tmp_path: Path) 
     for name, month in (("a", 1), ("b", 2)):
         write_warc(directory, name, [exchange("/kar/", page("Kar yağdı", TEXT), at=f"2024-0{month}-01T10:00:00Z")])
     index_archive(directory)
-    db = connect(directory.db)
 
-    (directory.warcs / "a.warc.gz").write_bytes(b"")
-    index_warc(db, directory, "a.warc.gz", Rules(directory.all_sites()), IndexReport())
+    forget(directory, "a.warc.gz")
 
-    assert db.execute("SELECT seen_from, warc, captures FROM versions").fetchall() == [
+    assert connect_readonly(directory.db).execute("SELECT seen_from, warc, captures FROM versions").fetchall() == [
         ("2024-02-01T10:00:00.000000Z", "b.warc.gz", 1)
     ]
+
+
+def forget(directory: ArchiveDir, name: str) -> None:
+    """Make a WARC shorter than what was indexed of it, while it is not closed: its rows go."""
+    db = connect(directory.db)
+    db.execute("UPDATE warcs SET size_bytes = NULL WHERE filename = ?", [name])
+    db.conn.close()
+    (directory.warcs / name).write_bytes(b"")
+    index_archive(directory)
 
 
 # ---------------------------------------------------------------- older and newer files

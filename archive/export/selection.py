@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from archive.errors import QueryError
+from archive.schema import define_urlkey
 from archive.search import found_ids
-from archive.surt import urlkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ def take(db: Database, choice: Selection) -> None:
 
 def take_originals(db: Database) -> None:
     """Add what the revisits in `taken` refer to: without it they are heads without a body."""
-    _know_urlkey(db)
+    define_urlkey(db)
     revisits = "FROM taken t JOIN captures r ON r.warc = t.warc AND r.offset = t.offset AND r.record_type = 'revisit'"
     body = f"o.record_type IN ('response', 'resource') AND o.{_SHOWN}"
     insert = "INSERT OR IGNORE INTO taken (warc, offset)"
@@ -145,7 +145,7 @@ def drop_revisits_of_hidden(db: Database) -> None:
     """Take out of `taken` the revisits whose body is that of a page that is hidden."""
     if not db.execute("SELECT 1 FROM withdrawn LIMIT 1").fetchone():
         return
-    _know_urlkey(db)
+    define_urlkey(db)
     taken = "SELECT {} FROM taken t JOIN captures c ON c.warc = t.warc AND c.offset = t.offset"
     hidden = "SELECT payload_digest FROM captures WHERE urlkey IN withdrawn AND record_type <> 'revisit'"
     db.execute(
@@ -154,7 +154,3 @@ def drop_revisits_of_hidden(db: Database) -> None:
         f" AND c.payload_digest <> '' AND c.payload_digest IN ({hidden}) AND c.payload_digest NOT IN"
         f" ({taken.format('c.payload_digest')} WHERE c.record_type <> 'revisit')))"
     )
-
-
-def _know_urlkey(db: Database) -> None:
-    db.conn.create_function("urlkey", 1, lambda url: urlkey(url) if url else None, deterministic=True)

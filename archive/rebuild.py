@@ -1,0 +1,100 @@
+"""archive.db made anew from the WARCs alone, beside the old one, which serves until the new one is whole.
+
+The new one keeps checkpoints of its own: a rebuild that was interrupted goes on, as long as the rules are the same.
+Copied in by SQLite's backup API: renaming over a database that others have open would lose it for them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+from archive import hidden
+from archive.config import ArchiveDir
+from archive.facts import Rules
+from archive.index import IndexReport, hold, index_into
+from archive.schema import schema_digest
+
+
+def rebuild(directory: ArchiveDir, *, jobs: int | None = None) -> IndexReport:
+    """Make archive.db anew, or go on with it; `jobs` processes read (None: one a core that this one may use).
+
+    Crawls and their indexers go on meanwhile; they are kept out only while the last rows and the copy are made.
+    """
+    report, rules = IndexReport(), Rules(directory.all_sites())
+    fresh = directory.db.with_name("archive.db.rebuild")
+    with hold(directory, "rebuild"):
+        _begin(directory, fresh, rules, report)
+        index_into(directory, fresh, rules, report, jobs=jobs)
+        # Nobody hides a page meanwhile, or it would be shown again.
+        with hold(directory, "index"), hidden.unchanging(directory):
+            index_into(directory, fresh, rules, report, jobs=jobs)  # what has been captured since
+            _copy_into(fresh, directory.db)
+        _remove(fresh)
+    return report
+
+
+def _begin(directory: ArchiveDir, fresh: Path, rules: Rules, report: IndexReport) -> None:
+    """Leave of an earlier rebuild what can be gone on with, and note by which rules this one is made."""
+    made_by = f"muragat {version('muragat')}\nrules {rules}\nschema {schema_digest()}\n"
+    if fresh.exists():
+        reason = _why_anew(directory, fresh, made_by, report)
+        if reason is None:
+            return
+        report.notes.append(f"an earlier rebuild was interrupted, and cannot be gone on with: {reason}; begun anew")
+    _remove(fresh)
+    # Beside the file, not in it: what is copied in has then nothing to be taken out of.
+    _note(fresh).write_text(made_by, "utf-8")
+
+
+def _why_anew(directory: ArchiveDir, fresh: Path, made_by: str, report: IndexReport) -> str | None:
+    """Why the rows of an interrupted rebuild are not those that would be made today; None, with a note, if they are."""
+    note = _note(fresh)
+    if not note.exists() or note.read_text("utf-8") != made_by:
+        return "rules, tables or the programme have changed"
+    try:
+        with closing(sqlite3.connect(fresh)) as db:
+            names = db.execute("SELECT filename FROM warcs WHERE indexed_to > 0").fetchall()
+            captures, unread = db.execute(
+                "SELECT count(*), count(*) FILTER (WHERE reason LIKE 'extraction failed: %') FROM captures"
+            ).fetchone()
+            damaged = db.execute("SELECT filename, damaged FROM warcs WHERE damaged > 0").fetchall()
+    except sqlite3.Error as error:
+        return f"{fresh.name}: {error}"
+    for (name,) in names:
+        if not any((directory.warcs / f"{name}{suffix}").exists() for suffix in ("", ".open")):
+            return f"{name} is gone since"
+    report.unread += unread
+    report.damaged += [f"{name}: {count} of its stretches, before the interruption" for name, count in damaged]
+    report.notes.append(f"goes on with a rebuild that was interrupted after {captures} captures")
+    return None
+
+
+def _note(fresh: Path) -> Path:
+    return fresh.with_name(fresh.name + ".rules")
+
+
+def _remove(fresh: Path) -> None:
+    """The note goes last: without it the rest is not gone on with."""
+    for suffix in ("", "-wal", "-shm"):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
+    _note(fresh).unlink(missing_ok=True)
+
+
+def _copy_into(fresh: Path, database: Path) -> None:
+    source, target = sqlite3.connect(fresh), sqlite3.connect(database, timeout=60)
+    try:
+        source.backup(target)
+    except sqlite3.DatabaseError as error:
+        if "not a database" not in str(error):
+            raise
+        # What stands there is no database, so nobody has it open as one: out of the way, but kept.
+        target.close()
+        database.rename(database.with_name("archive.db.broken"))
+        target = sqlite3.connect(database)
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
