@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from archive.errors import WarcReadError
-from archive.facts import FAILED, Rules, read_kept
+from archive.facts import FAILED, Rules, extracted_from, read_kept
 from archive.model import Capture, Extracted, PageKind
 from archive.warc import CrawlNote, Damaged, Kept, Passed, members, open_warc, read_payload, read_warc
 
@@ -121,7 +121,10 @@ def _read_again(capture: Capture, holder: Capture | None, folder: Path, rules: R
         payload = read_payload(folder, holder)
     except WarcReadError as error:
         return Read(Damaged(error=error, end=0))
-    # A revisit without HTTP head has no status: that of the capture that holds its payload counts.
+    record = Kept(capture=capture, payload=None, end=0)
+    if holder == capture:
+        return Read(record, read_kept(replace(record, payload=payload), rules))
+    # A revisit without HTTP head has no status: that of the capture that holds its payload counts. Some say that they
+    # are truncated, and mean that their payload is elsewhere.
     seen = capture if capture.status else replace(capture, status=holder.status)
-    read = read_kept(Kept(capture=seen, payload=payload, end=0), rules)
-    return Read(Kept(capture=capture, payload=None, end=0), read)
+    return Read(record, extracted_from(payload, seen, rules))

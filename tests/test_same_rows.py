@@ -53,10 +53,11 @@ def foreign(url: str, body: bytes, *, at: str, kind: str = "response") -> bytes:
     """A record of another tool, which states its digest in an algorithm that is not ours."""
     http = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
     block = http + (body if kind == "response" else b"")
+    cut = "WARC-Truncated: length\r\n" if kind == "revisit" else ""  # as wget writes it
     head = (
         f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Target-URI: {url}\r\nWARC-Date: {at}\r\n"
         f"WARC-Payload-Digest: sha256:{sha256(body).hexdigest()}\r\nContent-Length: {len(block)}\r\n"
-        "Content-Type: application/http; msgtype=response\r\n\r\n"
+        f"{cut}Content-Type: application/http; msgtype=response\r\n\r\n"
     )
     return head.encode() + block + b"\r\n\r\n"
 
