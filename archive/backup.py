@@ -11,53 +11,24 @@ into the same folder adds what is new; until its backup.json takes the place of 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from archive.config import ArchiveDir
-from archive.errors import LockedError, MuragatError, SchemaTooNewError
+from archive.errors import LockedError, MuragatError
+from archive.kept import CONTENTS, UNFINISHED, Contents, KeptFile, copy_file, read_contents, write_contents, write_file
 from archive.manifest import Entry, hash_file, parse_line, read_lines
 from archive.warc import open_warc, sync_folder, warc_date, whole_bytes
 
-CONTENTS = "backup.json"
-UNFINISHED = "UNFINISHED"  # stands in a folder that is not called a backup, or an archive, yet
-FORMAT = 1
-_COPY_BYTES = 1 << 20
-
 Progress = Callable[[int, int], None]  # bytes done, of how many
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """One file of a backup."""
-
-    path: str  # in the backup
-    place: str  # in the archive
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contents:
-    """What backup.json says."""
-
-    made_at: str  # UTC, ISO 8601
-    head: str | None  # of the chain of closed files: `muragat verify --head` proves all up to it
-    files: tuple[Kept, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """Of all files."""
-        return sum(one.size for one in self.files)
 
 
 @dataclass(kw_only=True)
@@ -141,11 +112,7 @@ def _check_same(directory: ArchiveDir, folder: Path, before: Contents) -> None:
 
 def _publish(folder: Path, target: Path, contents: Contents) -> None:
     """From here on it is the backup; what only the one before held is removed."""
-    said = {**asdict(contents), "format": FORMAT}
-    part = folder / f"{CONTENTS}.part"
-    write_file(part, json.dumps(said, ensure_ascii=False, indent=1).encode())
-    part.replace(folder / CONTENTS)
-    sync_folder(folder)
+    write_contents(folder, contents)
     (folder / UNFINISHED).unlink(missing_ok=True)
     if folder != target:
         folder.rename(target)
@@ -175,7 +142,7 @@ class _Making:
     ) -> None:
         self.directory, self.folder, self.copy, self.progress = directory, folder, copy, progress
         self.known = {one.path: one for one in before.files} if before else {}
-        self.files = list[Kept]()
+        self.files = list[KeptFile]()
         self.damaged = list[str]()
         self.linked = self.copied_bytes = 0
 
@@ -278,7 +245,7 @@ class _Making:
 
     def _add(self, path: Path, place: str, *, digest: str | None = None) -> None:
         kept = str(path.relative_to(self.folder))
-        self.files.append(Kept(path=kept, place=place, size=path.stat().st_size, sha256=digest or hash_file(path)))
+        self.files.append(KeptFile(path=kept, place=place, size=path.stat().st_size, sha256=digest or hash_file(path)))
 
 
 def _snapshot(database: Path, target: Path) -> None:
@@ -307,60 +274,3 @@ def _link(path: Path, target: Path) -> bool:
     except OSError:  # another disk, or one that knows no links
         return False
     return True
-
-
-def copy_file(file: BinaryIO, target: Path, size: int) -> str:
-    """Copy so many bytes from a file's start, under the final name when they are on the disk; their SHA-256.
-
-    Raises OSError; a file that ends early is one, too.
-    """
-    part, digest, left = target.with_name(f"{target.name}.part"), sha256(), size
-    file.seek(0)
-    with part.open("wb") as copied:
-        while left:
-            piece = file.read(min(_COPY_BYTES, left))
-            if not piece:
-                raise OSError(0, "became shorter while it was read", str(getattr(file, "name", target)))
-            copied.write(piece)
-            digest.update(piece)
-            left -= len(piece)
-        copied.flush()
-        os.fsync(copied.fileno())
-    part.replace(target)
-    return digest.hexdigest()
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """A small file, on the disk when this returns."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-# ---------------------------------------------------------------- what is said of it
-
-
-def read_contents(folder: Path) -> Contents:
-    """backup.json, with no path in it that leads out of the folder. Raises MuragatError where it is none."""
-    path = folder / CONTENTS
-    try:
-        said = json.loads(path.read_bytes())
-        if said["format"] > FORMAT:
-            raise SchemaTooNewError(f"{path} was written by a newer muragat; install that")
-        files = tuple(
-            Kept(path=_inside(one["path"]), place=_inside(one["place"]), size=int(one["size"]), sha256=one["sha256"])
-            for one in said["files"]
-        )
-        return Contents(made_at=str(said["made_at"]), head=said["head"], files=files)
-    except FileNotFoundError as error:
-        raise MuragatError(f"{folder} is no backup: it has no {CONTENTS}; `muragat backup DIR` makes one") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise MuragatError(f"{path} is damaged ({error!r}); take another copy of this backup") from error
-
-
-def _inside(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts:
-        raise ValueError(path)
-    return path

@@ -58,8 +58,9 @@ def hide(archive_dir: str | None, url: str, reason: str, until: datetime | None)
     if reach is None:
         click.echo("there are no rows yet; `muragat index` makes them without it", err=True)
         return
-    click.echo(f"  {reach.captures} captures are out of sight; `muragat unhide {url}` brings them back", err=True)
-    if not reach.captures:
+    if reach.captures:
+        click.echo(f"  captures out of sight: {reach.captures}; `muragat unhide {url}` brings them back", err=True)
+    else:
         click.echo("  nothing is captured under this address yet: what is captured later will be hidden", err=True)
     for other in reach.pages:
         click.echo(f"  with it: {other}", err=True)

@@ -6,10 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive.backup import UNFINISHED, Contents, Kept, Progress, copy_file, read_contents
+from archive.backup import Progress
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
 from archive.index import index_archive
+from archive.kept import UNFINISHED, Contents, KeptFile, copy_file, read_contents
 from archive.manifest import hash_file
 from archive.warc import sync_folder
 
@@ -62,7 +63,7 @@ def check(folder: Path, *, progress: Progress | None = None) -> tuple[Contents, 
     return contents, wrong
 
 
-def _fault(path: Path, kept: Kept) -> str | None:
+def _fault(path: Path, kept: KeptFile) -> str | None:
     if not path.is_file():
         return f"{kept.path} is missing"
     if path.stat().st_size != kept.size:

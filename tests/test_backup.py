@@ -23,12 +23,13 @@ from servers import make_archive as archive_of
 from servers import page as answer
 
 from archive import Archive, manifest
-from archive.backup import Backup, backup, read_contents
+from archive.backup import Backup, backup
 from archive.config import ArchiveDir
 from archive.errors import HiddenError, LockedError, MuragatError
 from archive.hidden import hide
 from archive.importing import import_files
 from archive.index import index_archive
+from archive.kept import read_contents
 from archive.query import payload, search
 from archive.restore import check, restore
 from archive.schema import connect_readonly

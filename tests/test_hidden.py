@@ -66,7 +66,9 @@ def write(directory: ArchiveDir) -> None:
         [
             exchange(f"/{WORD}/", FIRST, at="2024-01-01T00:00:00Z"),
             exchange(f"/{WORD}/2/", page(TITLE, TEXT + "İkinci sayfa.", extra=PAGES), at="2024-01-01T00:00:01Z"),
-            exchange("/bozkir/", page("Bozkırda bahar", OTHER), at="2024-01-01T00:00:02Z"),
+            exchange(
+                "/bozkir/", page("Bozkırda bahar", OTHER, extra='<img src="/resim.png">'), at="2024-01-01T00:00:02Z"
+            ),
             exchange("/resim.png", b"a picture", at="2024-01-01T00:00:03Z", content_type="image/png"),
         ],
     )
@@ -456,10 +458,13 @@ def test_a_page_named_by_its_second_page_or_its_copy_goes_as_a_whole(kept: Archi
 
 
 def test_a_picture_is_hidden_by_its_own_name_only(server: ReplayServer, kept: ArchiveDir) -> None:
+    assert b"a picture" in WAYS["wacz of a search"](kept)
+
     withdraw(kept, f"http://{HOST}/resim.png")
 
     assert get(server, f"/web/2024id_/http://{HOST}/resim.png")[0] == 451
-    assert b"a picture" not in WAYS["wacz of all"](kept)
+    for way in ("wacz of all", "wacz of a search"):
+        assert b"a picture" not in WAYS[way](kept)
     assert get(server, PATHS[0])[0] == 200
     assert seen(kept) == WAYS.keys()
 
@@ -663,6 +668,17 @@ def test_what_is_hidden_while_a_rebuild_runs_stays_hidden(kept: ArchiveDir) -> N
         worker.join()
 
     assert shown == []
+
+
+def test_no_rebuild_is_copied_in_while_somebody_hides(kept: ArchiveDir) -> None:
+    with hidden.unchanging(kept):
+        worker = threading.Thread(target=rebuild, args=[kept])
+        worker.start()
+        worker.join(3)
+        assert worker.is_alive()
+    worker.join(30)
+
+    assert not worker.is_alive()
 
 
 def test_a_hide_beside_an_indexer_that_writes_waits_for_it(kept: ArchiveDir) -> None:

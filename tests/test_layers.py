@@ -30,7 +30,7 @@ LAYERS = (
         "archive.spool",
     ),
     ("archive.warc", "archive.extract", "archive.expression", "archive.snippets", "archive.substance"),
-    ("archive.manifest", "archive.foreign"),
+    ("archive.manifest", "archive.foreign", "archive.kept"),
     ("archive.views", "archive.schema"),
     ("archive.hidden",),
     (

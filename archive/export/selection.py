@@ -53,6 +53,8 @@ _SHOWN = "urlkey NOT IN withdrawn"
 def choose(db: Database, choice: Selection) -> int:
     """Fill `chosen` with the articles meant, oldest first; how many. Raises QueryError for what cannot be meant."""
     _check(db, choice)
+    # What is hidden now stays so for all of this export, whatever embargo ends meanwhile.
+    db.execute("CREATE TEMP TABLE withdrawn AS SELECT DISTINCT urlkey FROM hidden_now")
     ids = found_ids(
         db,
         choice.words,
@@ -72,9 +74,6 @@ def choose(db: Database, choice: Selection) -> int:
             " ON w.filename = c.warc WHERE w.crawl = ? AND c.version IS NOT NULL)",
             [choice.crawl],
         )
-    # What is hidden now stays so for all of this export, whatever embargo ends meanwhile.
-    db.execute("CREATE TEMP TABLE withdrawn AS SELECT DISTINCT urlkey FROM hidden_now")
-    db.execute(f"DELETE FROM chosen WHERE NOT {_SHOWN}")
     if choice.limit is not None:
         db.execute(
             "DELETE FROM chosen WHERE place NOT IN (SELECT place FROM chosen ORDER BY place LIMIT ?)", [choice.limit]

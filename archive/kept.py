@@ -1,0 +1,106 @@
+"""What a backup says that it holds: backup.json, and the copying of files with their digests."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from archive.errors import MuragatError, SchemaTooNewError
+from archive.warc import sync_folder
+
+CONTENTS = "backup.json"
+UNFINISHED = "UNFINISHED"  # stands in a folder that is not called a backup, or an archive, yet
+FORMAT = 1
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFile:
+    """One file of a backup."""
+
+    path: str  # in the backup
+    place: str  # in the archive
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What backup.json says."""
+
+    made_at: str  # UTC, ISO 8601
+    head: str | None  # of the chain of closed files: `muragat verify --head` proves all up to it
+    files: tuple[KeptFile, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all files."""
+        return sum(one.size for one in self.files)
+
+
+def read_contents(folder: Path) -> Contents:
+    """backup.json, with no path in it that leads out of the folder. Raises MuragatError where it is none."""
+    path = folder / CONTENTS
+    try:
+        said = json.loads(path.read_bytes())
+        if said["format"] > FORMAT:
+            raise SchemaTooNewError(f"{path} was written by a newer muragat; install that")
+        files = tuple(
+            KeptFile(
+                path=_inside(one["path"]), place=_inside(one["place"]), size=int(one["size"]), sha256=one["sha256"]
+            )
+            for one in said["files"]
+        )
+        return Contents(made_at=str(said["made_at"]), head=said["head"], files=files)
+    except FileNotFoundError as error:
+        raise MuragatError(f"{folder} is no backup: it has no {CONTENTS}; `muragat backup DIR` makes one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise MuragatError(f"{path} is damaged ({error!r}); take another copy of this backup") from error
+
+
+def write_contents(folder: Path, contents: Contents) -> None:
+    """Put backup.json in the place of the one before."""
+    part = folder / f"{CONTENTS}.part"
+    write_file(part, json.dumps({**asdict(contents), "format": FORMAT}, ensure_ascii=False, indent=1).encode())
+    part.replace(folder / CONTENTS)
+    sync_folder(folder)
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts:
+        raise ValueError(path)
+    return path
+
+
+def copy_file(file: BinaryIO, target: Path, size: int) -> str:
+    """Copy so many bytes from a file's start, under the final name when they are on the disk; their SHA-256.
+
+    Raises OSError; a file that ends early is one, too.
+    """
+    part, digest, left = target.with_name(f"{target.name}.part"), sha256(), size
+    file.seek(0)
+    with part.open("wb") as copied:
+        while left:
+            piece = file.read(min(_COPY_BYTES, left))
+            if not piece:
+                raise OSError(0, "became shorter while it was read", str(getattr(file, "name", target)))
+            copied.write(piece)
+            digest.update(piece)
+            left -= len(piece)
+        copied.flush()
+        os.fsync(copied.fileno())
+    part.replace(target)
+    return digest.hexdigest()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """A small file, on the disk when this returns."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
