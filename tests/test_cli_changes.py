@@ -124,6 +124,33 @@ def test_an_article_says_where_else_it_stands(archive: Path) -> None:
     assert (other["url"], other["kind"], other["similarity"]) == (f"http://{HOST}/kopya/", "repeated", 1.0)
 
 
+def keys_of(value: object) -> set[str]:
+    """Every key of the objects in a JSON value, however deep; not of those whose keys are data."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    if not isinstance(value, dict):
+        return set()
+    own = {key: one for key, one in value.items() if key not in ("sources", "confidence", "images", "comments", "spam")}
+    return set(value) | set().union(*map(keys_of, own.values()))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("search", "ekmek"), ("show", URL), ("diff", URL), ("changes",), ("timemap", URL), ("status",), ("alarms",)],
+    ids=lambda words: words[0],
+)
+def test_every_key_for_programs_is_documented(archive: Path, words: tuple[str, ...]) -> None:
+    (line,) = [
+        line
+        for line in (ROOT / "docs" / "commands.md").read_text("utf-8").splitlines()
+        if line.startswith(f"| `{words[0]} --json`")
+    ]
+
+    keys = keys_of(json.loads(muragat(archive, *words, "--json").stdout))
+
+    assert keys and {key for key in keys if f"`{key}`" not in line} == set()
+
+
 # ---------------------------------------------------------------- the page
 
 
