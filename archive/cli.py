@@ -545,11 +545,15 @@ def status(archive_dir: str | None, as_json: bool) -> None:
         return
     click.echo(f"{found['archive']}")
     click.echo(f"  {found['articles']} articles ({found['gone']} gone from the site) in {found['wordings']} wordings")
+    if found["edits"] or found["duplicates"]:
+        edits, twins = _count(found["edits"], "edit"), _count(found["duplicates"], "pair")
+        click.echo(f"  {edits}: `muragat changes`; {twins} of articles that say the same")
     click.echo(f"  {found['captures']} captures from {_day(found['first_capture'])} to {_day(found['last_capture'])}")
     size = f"{int(str(found['warc_bytes'])) / 1e6:.1f} MB"
+    rows = f"archive.db {int(str(found['database_bytes'])) / 1e6:.1f} MB"
     behind = found["bytes_not_indexed"]
     late = f", {behind} bytes not indexed yet: `muragat index`" if behind else ", all indexed"
-    click.echo(f"  {_count(found['warcs'], 'WARC')}, {size}{late}")
+    click.echo(f"  {_count(found['warcs'], 'WARC')}, {size}{late}; {rows}")
     if found["damaged"]:
         click.secho(f"  damaged stretches: {found['damaged']}; `muragat verify` says where", fg="red")
     if found["unread"]:
@@ -563,6 +567,11 @@ def status(archive_dir: str | None, as_json: bool) -> None:
     if found["spam_findings"]:
         click.secho(f"  {found['spam_findings']} pieces of injected content: `muragat spam`", fg="yellow")
     click.echo()
+    if sites := _rows(found["sites"]):
+        names = ["site", "articles", "gone", "oldest", "newest"]
+        days = ("oldest", "newest")
+        print_table(names, [[str(one[n] or "")[:10] if n in days else one[n] for n in names] for one in sites])
+        click.echo()
     crawls = [dict(row) for row in _rows(found["crawls"])]
     if crawls:
         columns = ["name", "reason", "offered", "fetched", "failed", "skipped", "waiting"]

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import get_completion_class
 
 from archive.cli import Time, Until, Url, archive_option, commands, fields, json_option, print_json
 from archive.config import ArchiveDir
-from archive.differences import Difference, compare, shorten
-from archive.edits import SORTS, Change
-from archive.edits import changes as list_changes
 from archive.schema import connect_readonly
 
+if TYPE_CHECKING:
+    from archive.differences import Difference
+    from archive.edits import Change
+
+_SORT = click.Choice(["weight", "date"])
 _WEIGHT_COLOURS = {"substance": "red", "wording": "yellow", "trifle": None}
 
 
@@ -33,6 +35,8 @@ def diff(
 
     FROM and TO are times: the wording that the page had then.
     """
+    from archive.differences import compare
+
     difference = compare(connect_readonly(ArchiveDir.find(archive_dir).db), url, start=start, end=end)
     if as_json:
         print_json({**fields(difference), "pieces": [fields(piece) for piece in difference.pieces]})
@@ -50,6 +54,8 @@ def diff(
 
 def print_difference(difference: Difference) -> None:
     """A difference for people: removed words in [- -], added ones in {+ +}, in colour on a terminal."""
+    from archive.differences import shorten
+
     click.echo(f"{difference.url}\n  from {difference.seen_from[:19]}Z to {difference.seen_to[:19]}Z")
     for line in difference.changes:
         click.echo(f"  {line}")
@@ -71,7 +77,7 @@ def print_difference(difference: Difference) -> None:
 @click.option("--since", type=Time(), help="Only changes seen since then.")
 @click.option("--until", type=Until(), help="Only changes seen until the end of this day, month or year.")
 @click.option("--site", help="Only this site, by its name.")
-@click.option("--sort", type=click.Choice(SORTS), default="weight", show_default=True, help="date: the newest first.")
+@click.option("--sort", type=_SORT, default="weight", show_default=True, help="date: the newest first.")
 @click.option("--limit", type=click.IntRange(1), help="This many at most.")
 @json_option
 def changes(
@@ -87,6 +93,8 @@ def changes(
 
     Then other wordings, then trifles: punctuation, capitals, spacing, layout.
     """
+    from archive.edits import changes as list_changes
+
     db = connect_readonly(ArchiveDir.find(archive_dir).db)
     found = list_changes(db, since=since, until=until, site=site, sort=sort, limit=limit)
     if as_json:
@@ -115,6 +123,8 @@ def completion(context: click.Context, shell: str) -> None:
     bash and zsh: eval "$(muragat completion bash)" in ~/.bashrc, or zsh in ~/.zshrc. fish: muragat completion fish >
     ~/.config/fish/completions/muragat.fish
     """
+    from click.shell_completion import get_completion_class
+
     kind = get_completion_class(shell)
     assert kind is not None  # click has the three
     root = context.find_root()

@@ -212,7 +212,7 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
 
     count = {
         table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        for table in ("captures", "articles", "versions", "spam")
+        for table in ("captures", "articles", "versions", "spam", "edits", "duplicates")
     }
     first, last = db.execute("SELECT min(captured_at), max(captured_at) FROM captures").fetchone()
     files = [path for path in directory.warcs.glob("*.warc.gz*") if path.is_file() and not path.name.endswith(".torn")]
@@ -233,12 +233,15 @@ def status(db: Database, directory: ArchiveDir) -> dict[str, object]:
         "articles": count["articles"],
         "wordings": count["versions"],
         "gone": db.execute("SELECT count(*) FROM articles WHERE gone_at IS NOT NULL").fetchone()[0],
+        "edits": count["edits"],
+        "duplicates": count["duplicates"] // 2,
         "spam_findings": count["spam"],
         "hidden": db.execute("SELECT count(*) FROM hidden_now WHERE urlkey = named").fetchone()[0],
         "first_capture": first,
         "last_capture": last,
         "warcs": len(files),
         "warc_bytes": sum(path.stat().st_size for path in files),
+        "database_bytes": directory.db.stat().st_size,
         "bytes_not_indexed": behind,
         "unread": db.execute("SELECT count(*) FROM captures WHERE reason LIKE 'extraction failed: %'").fetchone()[0],
         "stale": count_stale(db, directory),

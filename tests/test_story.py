@@ -155,6 +155,10 @@ def test_a_rebuild_gives_the_same_rows_and_answers(told: Told) -> None:
     assert told.ask("search", "Kazakistan", "--limit", "50") == answers
 
 
+def test_foreign_keys_hold_after_a_crawl_and_a_rebuild(told: Told) -> None:
+    assert told.ask("query", "PRAGMA foreign_key_check") == []
+
+
 def test_everything_recorded_verifies(told: Told) -> None:
     report = told.ask("verify")
 
