@@ -120,8 +120,9 @@ def print_change(change: Change) -> None:
 def completion(context: click.Context, shell: str) -> None:
     """Print a script by which a shell completes commands and options.
 
-    bash and zsh: eval "$(muragat completion bash)" in ~/.bashrc, or zsh in ~/.zshrc. fish: muragat completion fish >
-    ~/.config/fish/completions/muragat.fish
+    For fish: muragat completion fish > ~/.config/fish/completions/muragat.fish
+
+    For bash: eval "$(muragat completion bash)" as a line of ~/.bashrc; for zsh the same with zsh, in ~/.zshrc.
     """
     from click.shell_completion import get_completion_class
 
