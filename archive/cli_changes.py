@@ -120,8 +120,12 @@ def print_change(change: Change) -> None:
 def completion(context: click.Context, shell: str) -> None:
     """Print a script by which a shell completes commands and options.
 
-    bash and zsh: eval "$(muragat completion bash)" in ~/.bashrc, or zsh in ~/.zshrc. fish: muragat completion fish >
-    ~/.config/fish/completions/muragat.fish
+    \b
+    bash  eval "$(muragat completion bash)"     in ~/.bashrc
+    zsh   eval "$(muragat completion zsh)"      in ~/.zshrc
+    fish  muragat completion fish | source      in config.fish
+
+    docs/commands.md says more.
     """
     from click.shell_completion import get_completion_class
 

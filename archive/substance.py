@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import NamedTuple
 
-from archive.language import search_terms
+from archive.language import language_of, search_terms
 from archive.tokens import APOSTROPHES, Token, cut
 
 # Beyond this two stretches are not held against each other word by word: in the worst case that takes their cube.
@@ -62,7 +62,8 @@ class Substance:
 
 
 def substance(old: Said, new: Said, language: str | None = None) -> Substance:
-    """What the newer wording changed. `language` tells spelled-out numbers; German has no names by their capitals."""
+    """What the newer wording changed. `language`, by default that of its words, tells numbers in words, and names."""
+    language = language or language_of(f"{new.title}\n{new.text}")
     before, after = (_paragraphs(said, language) for said in (old, new))
     names = _Names([*before, *after], language)
     regions, moved = _regions(before, after)
