@@ -120,9 +120,12 @@ def print_change(change: Change) -> None:
 def completion(context: click.Context, shell: str) -> None:
     """Print a script by which a shell completes commands and options.
 
-    For fish: muragat completion fish > ~/.config/fish/completions/muragat.fish
+    \b
+    bash  eval "$(muragat completion bash)"     in ~/.bashrc
+    zsh   eval "$(muragat completion zsh)"      in ~/.zshrc
+    fish  muragat completion fish | source      in config.fish
 
-    For bash: eval "$(muragat completion bash)" as a line of ~/.bashrc; for zsh the same with zsh, in ~/.zshrc.
+    docs/commands.md says more.
     """
     from click.shell_completion import get_completion_class
 

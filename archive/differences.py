@@ -56,7 +56,7 @@ def compare(db: Database, url: str, *, start: datetime | None = None, end: datet
         raise NotCapturedError(f"{url} has one wording there, seen from {since}Z on; there is nothing to compare")
     language = str(new.fields["language"]) if new.fields["language"] else None
     before, after = said(old.fields), said(new.fields)
-    found = substance(before, after, language)
+    found = substance(before, after)
     return Difference(
         url=url,
         seen_from=warc_date(old.capture.captured_at),

@@ -71,12 +71,13 @@ def derive_duplicates(db: Database, touched: Iterable[int]) -> None:
     changed = Counter[int]()  # band → how many more articles have it than before
     for identity in ids:
         changed.update(_keep_sketch(db, identity, articles.get(identity)))
-    todo = dict.fromkeys(chain(ids, _crossing(db, changed)))
+    sharing = {band: _sharing(db, band, MOST_ALIKE + max(more, 0)) for band, more in changed.items()}
+    todo = dict.fromkeys(chain(ids, _crossing(changed, sharing)))
     for identity in todo:
         _unlink(db, identity)
     rows = dict[tuple[int, int], tuple[int, int, float, str]]()
     for identity in todo:
-        for other in _alike(db, identity, articles):
+        for other in _alike(db, identity, articles, sharing):
             if (identity, other) not in rows:
                 for row in _pair(db, identity, other, articles):
                     rows[row[:2]] = row
@@ -172,13 +173,13 @@ def _sharing(db: Database, band: int, most: int = MOST_ALIKE) -> list[int]:
     return [row[0] for row in db.conn.execute("SELECT article FROM bands WHERE band = ? LIMIT ?", [band, most + 1])]
 
 
-def _crossing(db: Database, changed: Mapping[int, int]) -> list[int]:
+def _crossing(changed: Mapping[int, int], sharing: Mapping[int, list[int]]) -> list[int]:
     """The articles of bands that count from now on, or no longer, because fewer or more articles share them."""
     crossing = set[int]()
     for band, more in changed.items():
-        sharing = _sharing(db, band, MOST_ALIKE + max(more, 0))
-        if (len(sharing) > MOST_ALIKE) != (len(sharing) - more > MOST_ALIKE):
-            crossing.update(sharing)
+        now = len(sharing[band])
+        if (now > MOST_ALIKE) != (now - more > MOST_ALIKE):
+            crossing.update(sharing[band])
     return sorted(crossing)
 
 
@@ -230,14 +231,15 @@ class _Articles:
         return self._runs[identity]
 
 
-def _alike(db: Database, identity: int, articles: _Articles) -> list[int]:
+def _alike(db: Database, identity: int, articles: _Articles, sharing: dict[int, list[int]]) -> list[int]:
     """The articles whose sketches are so much alike that their texts are worth comparing."""
     kept = articles.sketch(identity)
     found = set[int]()
     for band in _bands(kept):
-        sharing = _sharing(db, band)
-        if 1 < len(sharing) <= MOST_ALIKE:
-            found.update(sharing)
+        if band not in sharing:
+            sharing[band] = _sharing(db, band)
+        if 1 < len(sharing[band]) <= MOST_ALIKE:
+            found.update(sharing[band])
     found.discard(identity)
     return sorted(other for other in found if _agree(kept, articles.sketch(other)))
 

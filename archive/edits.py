@@ -14,7 +14,6 @@ from sqlite_utils import Database
 
 from archive.errors import QueryError
 from archive.hidden import SHOWN
-from archive.language import language_of
 from archive.substance import Said, substance
 from archive.warc import warc_date
 
@@ -98,7 +97,6 @@ def _weighed(db: Database, old: int, new: int) -> tuple[str, str]:
             "SELECT id, title, lead, text FROM versions WHERE id IN (?, ?)", [old, new]
         )
     }
-    # Of the words alone, not as the page's head says: that is no part of the wording, and may differ between captures.
-    language = language_of(f"{said[new].title}\n{said[new].text}")
-    found = substance(said[old], said[new], language)
+    # Of the words alone: the language that the page's head says is no part of the wording, and may differ in captures.
+    found = substance(said[old], said[new])
     return found.weight.value, found.summary

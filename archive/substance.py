@@ -1,7 +1,7 @@
 """What an edit changed, in one line, and how much it weighs: a fact, the wording, or a trifle.  No I/O.
 
-Both wordings are cut into words, numbers and dates, each with a key by which it is compared: folded letters, a value, a
-day. What has the same keys in the same order says the same, however it is printed: `1.234,5` and `1 234,5`, `5 Ekim
+Both wordings are cut into words, numbers and dates, each with a key by which it is compared (archive/tokens.py). What
+has the same keys in the same order says the same, however it is printed: `1.234,5` and `1 234,5`, `5 Ekim
 2017` and `05.10.2017`, `yirmi beş` and `25`, `ISPARTA` and `Isparta`, “ and ". Where keys differ, numbers, dates and
 names that stand in the same place are told as pairs.
 """
@@ -12,13 +12,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import NamedTuple
 
-from archive.dates import month_of, weekday_of
-from archive.language import fold, lower, search_terms
+from archive.language import language_of, search_terms
+from archive.tokens import APOSTROPHES, Token, cut
 
 # Beyond this two stretches are not held against each other word by word: in the worst case that takes their cube.
 MOST_WORDS = 1_500
@@ -63,7 +62,8 @@ class Substance:
 
 
 def substance(old: Said, new: Said, language: str | None = None) -> Substance:
-    """What the newer wording changed. `language` tells spelled-out numbers; German has no names by their capitals."""
+    """What the newer wording changed. `language`, by default that of its words, tells numbers in words, and names."""
+    language = language or language_of(f"{new.title}\n{new.text}")
     before, after = (_paragraphs(said, language) for said in (old, new))
     names = _Names([*before, *after], language)
     regions, moved = _regions(before, after)
@@ -79,176 +79,8 @@ def substance(old: Said, new: Said, language: str | None = None) -> Substance:
     return Substance(Weight.TRIFLE, ("layout" if printed[0] == printed[1] else "punctuation, capitals or spacing",))
 
 
-# ---------------------------------------------------------------- cutting
-
-
-class _Token(NamedTuple):
-    """A word, a number or a date."""
-
-    kind: str  # "word", "number", "spelled" (a number in words) or "date"
-    key: str  # what is compared
-    text: str  # as written
-    capital: bool = False  # a word that begins with one
-    first: bool = False  # of its sentence, where everything does
-
-
-_APOSTROPHES = "'’‘ʼʻ`´′"
-_LETTERS = r"[^\W\d_]"
-_SUFFIX = f"(?:[{_APOSTROPHES}]{_LETTERS}+)?"
-_SPACES = "[ \u00a0\u2009\u202f]"
-_TOKEN = re.compile(
-    rf"""
-      (?P<iso>(?<!\d)\d{{4}}-\d\d-\d\d(?!\d))
-    | (?P<dotted>(?<![\d.])\d{{1,2}}([./])\d{{1,2}}\3(?:19|20)\d\d(?!\d){_SUFFIX})
-    | (?P<kazakh>(?<!\d)(?:19|20)\d\d\s+(?:жылғы|жылдың|жылы|ж\.)\s+\d{{1,2}}\s+{_LETTERS}{{3,}})
-    | (?P<day>(?<!\d)\d{{1,2}}\.?\s+{_LETTERS}{{3,}}{_SUFFIX}(?:\s+(?:19|20)\d\d(?!\d){_SUFFIX})?)
-    | (?P<number>\d)
-    | (?P<word>{_LETTERS}+(?:[\u0300-\u036f\u00ad\u200b-\u200d]+{_LETTERS}*)*(?:[{_APOSTROPHES}-]{_LETTERS}+)*)
-    """,
-    re.VERBOSE,
-)
-_MAGNITUDE = re.compile(rf"{_SPACES}+({_LETTERS}+)")
-_NUMBER = re.compile(rf"\d{{1,3}}(?:{_SPACES}\d{{3}})+(?!\d)(?:,\d+)?|\d+(?:[.,:]\d+)*")
-_ENDING = re.compile(_SUFFIX)  # 15’i and 15’in are one number
-_ENDS_SENTENCE = frozenset('.!?…:;"“”„«(–—-•\n')
-
-
-def _paragraphs(said: Said, language: str | None) -> list[list[_Token]]:
-    return [list(_tokens(paragraph, language)) for paragraph in said.paragraphs()]
-
-
-def _tokens(text: str, language: str | None) -> Iterator[_Token]:
-    """The words, numbers and dates of one paragraph."""
-    shouted, spelled = text.isupper(), list[tuple[str, Decimal]]()
-    numbers, place, end = _number_words(language), 0, 0
-    while match := _TOKEN.search(text, place):
-        token, place = _token(text, match)
-        value = numbers.get(lower(token.text, language or "tr")) if token.kind == "word" else None
-        if spelled and (value is None or text[end : match.start()].strip(" -")):
-            yield _spelled(spelled)
-            spelled = []
-        if value is not None:
-            spelled.append((token.text, value))
-        elif token.kind == "word":
-            before = text[end : match.start()].strip()
-            yield token._replace(first=shouted or not end or (before != "" and before[-1] in _ENDS_SENTENCE))
-        else:
-            yield token
-        end = place
-    if spelled:
-        yield _spelled(spelled)
-
-
-def _token(text: str, match: re.Match[str]) -> tuple[_Token, int]:
-    """What a match is, and where the next begins: "5 kişi" has the form of a day and is none."""
-    written = match[0]
-    if match["word"]:
-        capital, key = written[0].isupper(), fold(written)
-        if capital and weekday_of(re.split(f"[{_APOSTROPHES}]", written)[0]) is not None:
-            return _Token("date", key, written), match.end()
-        return _Token("word", key, written, capital), match.end()
-    if not match["number"] and (day := _day_key(match)):
-        return _Token("date", day, written), match.end()
-    number = _NUMBER.match(text, match.start())
-    assert number is not None  # every other form begins with digits
-    end, times = number.end(), Decimal(1)
-    if (after := _MAGNITUDE.match(text, end)) and (times := _magnitude(after[1])) != 1:
-        end = after.end()
-    value = _value(number[0], exact=times != 1)
-    key = f"#{value}" if isinstance(value, str) else _number_key(value * times)
-    if ending := _ENDING.match(text, end):
-        end = ending.end()
-    return _Token("number", key, text[match.start() : end]), end
-
-
-def _day_key(match: re.Match[str]) -> str | None:
-    """A date as @YEAR-MONTH-DAY; the year is empty where none is printed. None for what is no date."""
-    digits = [int(part) for part in re.findall(r"\d+", match[0])]
-    if match["iso"]:
-        year, month, day = digits
-    elif match["dotted"]:
-        day, month, year = digits
-    else:
-        word = next((word for word in re.findall(f"{_LETTERS}+", match[0]) if month_of(word)), "")
-        month = month_of(word) or 0
-        year, day = digits if match["kazakh"] else (digits[1] if len(digits) > 1 else 0, digits[0])
-    return f"@{year or ''}-{month:02}-{day:02}" if 1 <= month <= 12 and 1 <= day <= 31 else None
-
-
-def _value(written: str, *, exact: bool) -> Decimal | str:
-    """A number however it is grouped; text for what is none, as 1.2.3. `exact`: one separator is the decimal point."""
-    plain = re.sub(_SPACES, "", written).replace(":", ".")
-    head, *groups = re.split("[.,]", plain)
-    signs = re.findall("[.,]", plain)
-    if not groups:
-        return Decimal(head)
-    in_threes = all(len(group) == 3 for group in groups[:-1]) and 1 <= len(head) <= 3 and head[0] != "0"
-    if len(set(signs)) == 2 and signs[:-1].count(signs[0]) == len(signs) - 1 and in_threes:  # 1.234,5
-        return Decimal("".join([head, *groups[:-1]]) + "." + groups[-1])
-    if in_threes and len(groups[-1]) == 3 and len(set(signs)) == 1 and not (exact and len(groups) == 1):
-        return Decimal("".join([head, *groups]))
-    return Decimal(f"{head}.{groups[0]}") if len(groups) == 1 else plain
-
-
-def _number_key(value: Decimal) -> str:
-    return f"#{value.normalize():f}"
-
-
-_BEGINNINGS = {  # of words that multiply a number before them
-    10**3: ("тысяч", "тыс", "thousand", "мың"),
-    10**6: ("milyon", "миллион", "млн", "million", "mln"),
-    10**9: ("milyar", "миллиард", "млрд", "billion", "mlr"),
-    10**12: ("trilyon", "триллион", "трлн", "trillion"),
-}
-_THOUSANDS = frozenset(("bin", "bine", "bini", "binde", "binden", "binin"))  # "bina" is a building
-
-
-def _magnitude(word: str) -> Decimal:
-    plain = fold(word)
-    if plain in _THOUSANDS:
-        return Decimal(1000)
-    return Decimal(next((size for size, beginnings in _BEGINNINGS.items() if plain.startswith(beginnings)), 1))
-
-
-_UNITS = {
-    "tr": "bir iki üç dört beş altı yedi sekiz dokuz",
-    "kk": "бір екі үш төрт бес алты жеті сегіз тоғыз",
-    "ru": "один два три четыре пять шесть семь восемь девять",
-    "en": "one two three four five six seven eight nine",
-}
-_TENS = {
-    "tr": "on yirmi otuz kırk elli altmış yetmiş seksen doksan yüz bin milyon milyar",
-    "kk": "он жиырма отыз қырық елу алпыс жетпіс сексен тоқсан жүз мың миллион миллиард",
-    "ru": "десять двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто сто тысяча миллион"
-    " миллиард",
-    "en": "ten twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion",
-}
-_VALUES = (*range(10, 101, 10), 1000, 10**6, 10**9)
-
-
-def _number_words(language: str | None) -> dict[str, Decimal]:
-    """A word in lower case → its value, in the language of the text, else in Turkish, Kazakh and Russian."""
-    known = [language] if language in _UNITS else ["tr", "kk", "ru"] if language is None else []
-    return {
-        word: Decimal(value)
-        for one in known
-        for words, values in ((_UNITS[one], range(1, 10)), (_TENS[one], _VALUES))
-        for word, value in zip(words.split(), values, strict=True)
-    }
-
-
-def _spelled(words: Sequence[tuple[str, Decimal]]) -> _Token:
-    """Words such as "yirmi beş" as one number; "bir" alone is an article."""
-    written = " ".join(text for text, _ in words)
-    if len(words) == 1 and words[0][1] == 1:
-        return _Token("word", fold(written), written)
-    total = rest = Decimal(0)
-    for _, value in words:
-        if value >= 1000:
-            total, rest = total + max(rest, Decimal(1)) * value, Decimal(0)
-        else:
-            rest = max(rest, Decimal(1)) * 100 if value == 100 else rest + value
-    return _Token("spelled", _number_key(total + rest), written)
+def _paragraphs(said: Said, language: str | None) -> list[list[Token]]:
+    return [list(cut(paragraph, language)) for paragraph in said.paragraphs()]
 
 
 # ---------------------------------------------------------------- names
@@ -257,23 +89,23 @@ def _spelled(words: Sequence[tuple[str, Decimal]]) -> _Token:
 class _Names:
     """Which words of two wordings are names: by a capital inside a sentence, or an ending behind an apostrophe."""
 
-    def __init__(self, paragraphs: Iterable[Sequence[_Token]], language: str | None) -> None:
+    def __init__(self, paragraphs: Iterable[Sequence[Token]], language: str | None) -> None:
         self._language = language
         words = [] if language == "de" else [token for part in paragraphs for token in part if token.capital]
         self._known = {self.stem(word) for word in words if not word.first or _with_ending(word.text)}
 
-    def is_name(self, token: _Token) -> bool:
+    def is_name(self, token: Token) -> bool:
         """Whether it names somebody or something."""
         return token.capital and self.stem(token) in self._known
 
-    def stem(self, token: _Token) -> str:
+    def stem(self, token: Token) -> str:
         """The name without its endings, folded."""
         terms = search_terms(token.text, self._language)
         return terms[0] if terms else token.key
 
 
 def _with_ending(word: str) -> bool:
-    head, *tail = re.split(f"[{_APOSTROPHES}]", word)
+    head, *tail = re.split(f"[{APOSTROPHES}]", word)
     return bool(tail) and len(head) > 1 and tail[-1].islower()
 
 
@@ -285,10 +117,10 @@ def _same_name(one: str, other: str) -> bool:
 
 # ---------------------------------------------------------------- comparing
 
-_Region = tuple[list[_Token], list[_Token]]
+_Region = tuple[list[Token], list[Token]]
 
 
-def _regions(before: list[list[_Token]], after: list[list[_Token]]) -> tuple[list[_Region], bool]:
+def _regions(before: list[list[Token]], after: list[list[Token]]) -> tuple[list[_Region], bool]:
     """What differs between the wordings, paragraphs against paragraphs; whether some only stand elsewhere."""
     keys = [[tuple(token.key for token in part) for part in parts] for parts in (before, after)]
     steps = [step for step in SequenceMatcher(None, keys[0], keys[1]).get_opcodes() if step[0] != "equal"]
@@ -296,8 +128,8 @@ def _regions(before: list[list[_Token]], after: list[list[_Token]]) -> tuple[lis
     come = Counter(key for _, _, _, j1, j2 in steps for key in keys[1][j1:j2] if key)
     elsewhere = [gone & come, gone & come]
 
-    def rest(side: int, parts: list[list[_Token]], start: int, end: int) -> list[_Token]:
-        out = list[_Token]()
+    def rest(side: int, parts: list[list[Token]], start: int, end: int) -> list[Token]:
+        out = list[Token]()
         for place in range(start, end):
             if elsewhere[side][keys[side][place]] > 0:
                 elsewhere[side][keys[side][place]] -= 1
@@ -314,11 +146,11 @@ class _Found:
 
     def __init__(self) -> None:
         self.pairs: dict[str, list[tuple[str, str]]] = {"date": [], "number": [], "name": []}
-        self.gone: dict[str, list[_Token]] = {"date": [], "number": [], "name": []}  # without a counterpart
-        self.come: dict[str, list[_Token]] = {"date": [], "number": [], "name": []}
-        self.removed, self.added = list[_Token](), list[_Token]()  # words, facts included
+        self.gone: dict[str, list[Token]] = {"date": [], "number": [], "name": []}  # without a counterpart
+        self.come: dict[str, list[Token]] = {"date": [], "number": [], "name": []}
+        self.removed, self.added = list[Token](), list[Token]()  # words, facts included
 
-    def settle(self, before: list[list[_Token]], after: list[list[_Token]], names: _Names) -> None:
+    def settle(self, before: list[list[Token]], after: list[list[Token]], names: _Names) -> None:
         """Take out what is in the other wording too, elsewhere: it only moved, or is said once less."""
         for kind in ("date", "number"):
             both = Counter(token.key for token in self.gone[kind]) & Counter(token.key for token in self.come[kind])
@@ -360,11 +192,11 @@ def _take(counts: Counter[str], key: str) -> bool:
     return counts[key] >= 0
 
 
-def _once(tokens: Iterable[_Token]) -> list[_Token]:
+def _once(tokens: Iterable[Token]) -> list[Token]:
     return list({token.key: token for token in tokens}.values())
 
 
-def _compare(removed: list[_Token], added: list[_Token], found: _Found, names: _Names) -> None:
+def _compare(removed: list[Token], added: list[Token], found: _Found, names: _Names) -> None:
     """Add what differs between two stretches."""
     keys = [token.key for token in removed], [token.key for token in added]
     if keys[0] == keys[1]:  # divided into other paragraphs
@@ -377,10 +209,10 @@ def _compare(removed: list[_Token], added: list[_Token], found: _Found, names: _
             _replaced(removed[i1:i2], added[j1:j2], found, names, aligned=True)
 
 
-def _replaced(old: list[_Token], new: list[_Token], found: _Found, names: _Names, *, aligned: bool) -> None:
+def _replaced(old: list[Token], new: list[Token], found: _Found, names: _Names, *, aligned: bool) -> None:
     """What stood in one place before and after."""
     common = Counter(token.key for token in old) & Counter(token.key for token in new)
-    sides = list[list[_Token]]()
+    sides = list[list[Token]]()
     for tokens in (old, new):
         left = common.copy()
         sides.append([token for token in tokens if not _take(left, token.key)])
@@ -404,7 +236,7 @@ def _replaced(old: list[_Token], new: list[_Token], found: _Found, names: _Names
         found.come["name"] += come
 
 
-def _without_completed(gone: list[_Token], come: list[_Token]) -> _Region:
+def _without_completed(gone: list[Token], come: list[Token]) -> _Region:
     """Without dates of which only one says the year."""
     for old in list(gone):
         same = next((new for new in come if _same_day(old.key, new.key)), None)
@@ -419,7 +251,7 @@ def _same_day(one: str, other: str) -> bool:
 
 def _headline(old: str, new: str) -> str:
     """How the headline changed; empty where only in a trifle."""
-    keys = [[token.key for token in _tokens(title, None)] for title in (old, new)]
+    keys = [[token.key for token in cut(title, None)] for title in (old, new)]
     return "" if keys[0] == keys[1] else f"headline: {_clipped(old)} → {_clipped(new)}"
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tomllib
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from archives import HOST, exchange, make_archive, page, write_warc
+from archives import HOST, capture, exchange, make_archive, page, write_warc
 
 from archive.api import Archive
 from archive.config import ArchiveDir
 from archive.differences import compare, diff_words
 from archive.edits import changes
 from archive.errors import NotCapturedError, QueryError
+from archive.extract import extract
 from archive.index import index_archive
-from archive.model import Exchange
+from archive.model import Exchange, Payload
 from archive.query import wordings
 from archive.schema import connect_readonly
 
@@ -189,3 +191,32 @@ def test_the_view_has_what_the_command_lists(edited: ArchiveDir) -> None:
         rows = connection.execute("SELECT kind, weight, what FROM changes ORDER BY at DESC").fetchall()
 
     assert json.dumps(rows) == json.dumps([list(row[1:]) for row in told(edited, sort="date")])
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("wordpress_full", "812 okunma", "4.711 okunma"),
+        ("wordpress_full", "<h2>2 yorum</h2><ol>", '<h2>3 yorum</h2><ol><li id="comment-9"><p>Yanlış.</p></li>'),
+        ("wordpress_full", '<div id="comments">', '<div class="ads"><a href="#">Kredi</a></div><div id="comments">'),
+        ("byline_names_the_site", "Okunma: 120", "Okunma: 9120"),
+    ],
+)  # fmt: skip
+def test_counters_comments_and_ads_of_real_themes_are_no_edit(name: str, before: str, after: str) -> None:
+    """Pages of tests/pages as a later fetch brings them."""
+    folder = Path(__file__).parent / "pages" / name
+    source = (folder / "page.html").read_text("utf-8")
+    facts = tomllib.loads((folder / "article.toml").read_text("utf-8"))
+    assert before in source
+
+    digests = set()
+    for body in (source, source.replace(before, after)):
+        read = extract(
+            Payload(body=body.encode(), content_type="text/html", content_encoding=""),
+            capture(facts["url"], facts["captured_at"]),
+            None,
+        )
+        assert read.article
+        digests.add(read.article.text_digest)
+
+    assert len(digests) == 1

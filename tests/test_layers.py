@@ -29,7 +29,14 @@ LAYERS = (
         "archive.config",
         "archive.spool",
     ),
-    ("archive.warc", "archive.extract", "archive.expression", "archive.snippets", "archive.substance"),
+    (
+        "archive.warc",
+        "archive.extract",
+        "archive.expression",
+        "archive.snippets",
+        "archive.tokens",
+        "archive.substance",
+    ),
     ("archive.manifest", "archive.foreign", "archive.kept"),
     ("archive.views", "archive.schema"),
     ("archive.hidden",),
@@ -144,7 +151,7 @@ FRONT_ROOM = "archive.api"  # `from archive import Archive` gives this one, when
 # No file, socket, clock, chance or logger: the time and the bytes are arguments.
 PURE = (
     *("archive.model", "archive.surt", "archive.folding", "archive.stems", "archive.language", "archive.dates"),
-    *("archive.times", "archive.expression", "archive.snippets", "archive.substance"),
+    *("archive.times", "archive.expression", "archive.snippets", "archive.substance", "archive.tokens"),
     *("archive.extract", "crawler.revisit"),
 )
 PURE_MAY_READ = (*PURE, "archive.errors", "archive.config")  # config: its tables are what extraction is told

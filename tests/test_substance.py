@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -154,3 +155,21 @@ def test_hostile_texts_are_compared_in_bounded_time(words: int) -> None:
         edit(old, new)
 
     assert time.process_time() - began < 8
+
+
+def test_whatever_a_page_says_is_weighed() -> None:
+    """The indexer asks in its transaction: nothing may be raised."""
+    chance, signs = random.Random(2), "aA İIıi0123456789.,:;’'-–“”\n\t\u0301\u00a0әҚж²½٣一\U0001f600"
+    words = ["yüz", "milyar", "bir", "5 Ekim", "2017 жылғы", "31.02.2017", "0000-00-00", "Cuma’", "9" * 5_000, "1.234,"]
+    hostile = [" ".join(["yüz"] * 300_000), "9" * 2_000_000, "1.234" * 100_000, "milyar " * 100_000]
+    texts = ["".join(chance.choices(signs, k=60)) for _ in range(300)]
+    texts += [" ".join(chance.choices(words, k=10)) for _ in range(300)]
+
+    began = time.process_time()
+    for language in ("tr", "kk", "ru", "de", "zh", None):
+        for old, new in pairwise(texts):
+            assert edit(old, new, language).summary
+    for text in hostile:
+        assert edit(text, text + " son", "tr").summary
+
+    assert time.process_time() - began < 60
