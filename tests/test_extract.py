@@ -21,8 +21,9 @@ from scoring import Figures, block_recall, score_articles, token_f1
 from archive.config import SHIPPED_SITES, CrawlRules, Layout, ReadRules, Site, read_site
 from archive.extract import EXTRACTOR_VERSION, extract, rules_digest
 from archive.extract.layout import select
-from archive.extract.metadata import parse_moment, without_site_name
+from archive.extract.moments import parse_moment
 from archive.extract.page import decode
+from archive.extract.title import without_site_name
 from archive.model import Article, Extracted, PageKind, Payload
 
 PAGES = Path(__file__).parent / "pages"

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from lxml.html import HtmlElement
-
 from archive.extract.body import Body
+from archive.extract.elements import Elements, inner_text
 from archive.extract.jsonld import ARTICLE_TYPE, MAX_LISTED, text_of, types_of
 from archive.extract.metadata import Head
-from archive.extract.runs import Run, inner_text
+from archive.extract.runs import Run
 from archive.language import fold
 from archive.model import Access
 
@@ -49,9 +48,9 @@ class Told:
     against: int = 0
 
 
-def read_access(head: Head, tree: HtmlElement, runs: Sequence[Run], body: Body, *, is_cut: bool) -> Told:
+def read_access(head: Head, elements: Elements, runs: Sequence[Run], body: Body, *, is_cut: bool) -> Told:
     """What the page tells. `is_cut`: it carries more of the text for machines than it shows."""
-    said = list(_said(head, tree))
+    said = list(_said(head, elements))
     if not said:
         return Told(Access.PAYWALLED, "layout") if _asks_to_pay(runs, body, is_cut=is_cut) else Told()
     access, source = said[0]
@@ -59,13 +58,13 @@ def read_access(head: Head, tree: HtmlElement, runs: Sequence[Run], body: Body, 
     return Told(access, source, others.count(access), len(others) - others.count(access))
 
 
-def _said(head: Head, tree: HtmlElement) -> Iterator[tuple[Access, str]]:
+def _said(head: Head, elements: Elements) -> Iterator[tuple[Access, str]]:
     """Each source that speaks, once: JSON-LD, microdata, the tier for social networks."""
     articles = [thing for thing in head.things if any(ARTICLE_TYPE.search(name) for name in types_of(thing))]
     pages = [head.main, *articles, *(thing for thing in head.things if "WebPage" in types_of(thing))]
     if access := next((found for thing in pages[:MAX_LISTED] if (found := _of_thing(thing))), None):
         yield access, "json-ld"
-    if access := next((found for found in map(_truth, _microdata(tree)) if found), None):
+    if access := next((found for found in map(_truth, _microdata(elements)) if found), None):
         yield access, "microdata"
     for tier in head.metas.get("article:content_tier", ())[:1]:
         # Metered is free for some articles a month: not for whoever reads on.
@@ -87,8 +86,8 @@ def _truth(text: str) -> Access | None:
     return {"true": Access.FREE, "1": Access.FREE, "false": Access.PAYWALLED, "0": Access.PAYWALLED}.get(word)
 
 
-def _microdata(tree: HtmlElement) -> Iterator[str]:
-    for element in tree.xpath("descendant::*/@itemprop[. = 'isAccessibleForFree']/..")[:3]:
+def _microdata(elements: Elements) -> Iterator[str]:
+    for element in islice(elements.with_property("isAccessibleForFree"), 3):
         yield str(element.get("content") or element.get("href") or inner_text(element, limit=100))
 
 

@@ -12,26 +12,30 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
 from archive.config import Layout, Site
-from archive.dates import parse_date
 from archive.extract.access import read_access
 from archive.extract.body import Body, find_body
-from archive.extract.byline import Byline, read_below, read_byline
+from archive.extract.byline import Byline, BylineReader
 from archive.extract.comments import Comments, read_comments
 from archive.extract.confidence import of_authors, of_body, of_date, of_modified, of_others, of_title
+from archive.extract.elements import blank_element
 from archive.extract.expected import lacking
 from archive.extract.images import read_images
 from archive.extract.kinds import Evidence, decide, page_number
 from archive.extract.layout import select, text_of, unmatched
 from archive.extract.learned import without_learned
-from archive.extract.metadata import Head, Moment, bare, clean_names, is_somebody, read_head
+from archive.extract.letters import bare
+from archive.extract.metadata import Head, read_head
+from archive.extract.moments import Dates, Moment
+from archive.extract.names import clean_names, is_somebody
 from archive.extract.page import Page, read_page
 from archive.extract.prose import is_prose
-from archive.extract.runs import Run, blank_element, lines_of, read_runs
+from archive.extract.runs import Run, lines_of, read_runs
 from archive.extract.spam import find_spam
 from archive.extract.title import Title, find_title
 from archive.language import language_of
@@ -107,25 +111,18 @@ class _Reading:
 
     def extracted(self) -> Extracted:
         page, capture = self.page, self.capture
-        head = read_head(page.tree, url=page.url, zone=self.zone, captured_at=capture.captured_at)
+        head = read_head(page, zone=self.zone, captured_at=capture.captured_at)
         if self.site:
             head.site_names.insert(0, self.site.title)
         root = page.tree.find("body")
         root = page.tree if root is None else root
-        runs = read_runs(root)
+        runs = read_runs(root, page.elements.hidden)
         language = self.language(head, runs)
         spam = find_spam(page, root, runs, head=head, site=self.site, language=language)
         if spam.replaced:
             return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings, hosts=spam.hosts)
-        comments = read_comments(
-            root,
-            runs,
-            head,
-            is_spam=spam.is_spam,
-            captured_at=capture.captured_at,
-            zone=self.zone,
-            language=language,
-        )
+        dates = Dates(capture.captured_at, self.zone, language)
+        comments = read_comments(page.elements, root, runs, head, is_spam=spam.is_spam, dates=dates)
         dropped: set[HtmlElement] = set()
         for selector in self.layout.drop if self.layout else ():
             for element in select(page.tree, selector):
@@ -133,31 +130,21 @@ class _Reading:
                     blank_element(element)
                 dropped.add(element)
         if spam.findings or (self.layout and self.layout.drop):
-            runs = read_runs(root)
+            runs = read_runs(root, page.elements.hidden)
         runs = self.within_article(self.before_footer(runs))
         title = self.title(head, runs, spam.is_spam)
-        byline = read_byline(
-            runs, title.run, captured_at=capture.captured_at, zone=self.zone, language=language, url=page.url
-        )
-        self.read_layout(byline, language)
+        lines = BylineReader(page, runs, title.run, dates)
+        byline = lines.read()
+        self.read_layout(byline, dates)
         unlearned = without_learned(runs, self.site.learned if self.site else None, title.run)
-        body = find_body(root, unlearned, title=title.run, summary=head.description, place=self.element("body"))
-        read_below(
-            byline,
-            runs,
-            title.run,
-            next((run for run in reversed(body.runs) if is_prose(run)), title.run),
-            captured_at=capture.captured_at,
-            zone=self.zone,
-            language=language,
-            url=page.url,
-        )
+        place = self.element("body")
+        body = find_body(page.elements, unlearned, title=title.run, summary=head.description, place=place)
+        lines.read_below(next((run for run in reversed(body.runs) if is_prose(run)), title.run))
         body = replace(body, runs=self.without_byline(body.runs, head, byline))
         images = read_images(head, body.region, title=title.run.node if title.run else None, url=page.url)
         kind, reason = decide(
             Evidence(
-                url=page.url,
-                tree=page.tree,
+                page=page,
                 runs=runs,
                 title=title.text,
                 title_run=title.run,
@@ -212,7 +199,7 @@ class _Reading:
             return Title(" ".join(run.text.split()), "layout", run)
         return find_title(head, runs, is_spam)
 
-    def read_layout(self, byline: Byline, language: str | None) -> None:
+    def read_layout(self, byline: Byline, dates: Dates) -> None:
         """What the layout's selectors find goes before what was found by the look of the lines near the title."""
         if self.layout is None:
             return
@@ -220,7 +207,7 @@ class _Reading:
         if date is not None:
             text = text_of(date)
             byline.printed_as, byline.source = text, "layout"
-            byline.printed = parse_date(text, captured_at=self.capture.captured_at, zone=self.zone, language=language)
+            byline.printed = dates.printed(text)
         authors = clean_names(text_of(element) for element in select(self.page.tree, self.layout.authors))
         byline.authors = authors or byline.authors
         section = self.element("section")
@@ -277,7 +264,7 @@ class _Reading:
         text = " ".join(block.text for block in blocks)
         spoken = language_of(text[:LANGUAGE_CHARS], hint=language) or language
         modified = self.modified(head, byline)
-        told = read_access(head, self.page.tree, runs, body, is_cut=blocks is not shown)
+        told = read_access(head, self.page.elements, runs, body, is_cut=blocks is not shown)
         if spoken:
             sources["language"] = "text" if language_of(text[:LANGUAGE_CHARS]) == spoken else "html"
         if tags:
@@ -285,9 +272,7 @@ class _Reading:
         if images:
             sources["images"] = images_source(head, images)
         if head.canonical:
-            sources["canonical"] = (
-                "html" if self.page.tree.find(".//link[@rel='canonical']") is not None else "opengraph"
-            )
+            sources["canonical"] = head.canonical_source
         for name, of_field in (
             ("modified_at", modified.source if modified else ""),
             ("access", told.source),
@@ -378,11 +363,13 @@ class _Reading:
         """Links marked rel=tag that are not categories; a cloud of all the site's tags is none of an article's."""
         if self.layout and self.layout.tags:
             return list(dict.fromkeys(text_of(element) for element in select(self.page.tree, self.layout.tags)))[:50]
-        found = self.page.tree.xpath(
-            "//a[contains(concat(' ', @rel, ' '), ' tag ') and not(contains(@rel, 'category'))]"
-        )
-        texts = [text_of(link) for link in found[:MAX_TAG_LINKS]]
+        found = (link for link in self.page.elements.tagged("a") if _is_tag(link.get("rel") or ""))
+        texts = [text_of(link) for link in islice(found, MAX_TAG_LINKS)]
         return list(dict.fromkeys(text for text in texts if 0 < len(text) <= 80))[:50]
+
+
+def _is_tag(rel: str) -> bool:
+    return "tag" in rel.split() and "category" not in rel
 
 
 def images_source(head: Head, images: Sequence[Image]) -> str:

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import trafilatura
 from lxml.html import HtmlElement
 
+from archive.extract.elements import Elements, with_ancestors
 from archive.extract.furniture import is_date_line, is_end_label, is_furniture, is_notice, is_related_label
-from archive.extract.metadata import bare
+from archive.extract.letters import bare, letters_of
 from archive.extract.prose import (
     LINK_DENSE,
     chars_in,
@@ -26,12 +27,12 @@ from archive.extract.prose import (
     is_caption,
     is_prose,
     is_standfirst,
-    letters_of,
     look_of,
     lowest_holder,
+    names_other_page,
     weight_of,
 )
-from archive.extract.prune import prune, with_ancestors
+from archive.extract.prune import Pruning
 from archive.extract.runs import Run
 from archive.model import BlockKind
 
@@ -74,7 +75,7 @@ class Body:
 
 
 def find_body(
-    root: HtmlElement,
+    elements: Elements,
     runs: Sequence[Run],
     *,
     title: Run | None,
@@ -86,14 +87,15 @@ def find_body(
     `title` is the run that prints the title, `summary` what the head says in a sentence or two, `place` the element
     that a profile names.
     """
-    pruned = prune(root, runs, title)
+    pruning = Pruning(elements, runs, title)
+    pruned = pruning.among({element for run in runs for element in run.path})
     walk = _Walk(runs, [run for run in runs if not run.hidden and pruned.isdisjoint(run.path)], title, place, summary)
     prose = walk.later_prose or [run for run in walk.runs if is_prose(run)]
     core = find_core(prose if place is None else [run for run in prose if place in run.path] or prose)
     share = chars_in(core) / (chars_in(prose) or 1)
     theirs = ""
-    if place is None and (share < CORE_SHARE or chars_in(core) < CORE_LEAST_CHARS) and _is_for_trafilatura(root):
-        theirs = _ask_trafilatura(root, pruned)
+    if place is None and (share < CORE_SHARE or chars_in(core) < CORE_LEAST_CHARS) and _is_for_trafilatura(elements):
+        theirs = _ask_trafilatura(elements, pruning)
     found, region = walk.body(_among(theirs, walk.runs, core) if theirs else core)
     return Body(found, region, share)
 
@@ -111,13 +113,13 @@ def _among(theirs: str, seen: Sequence[Run], core: list[Run]) -> list[Run]:
     return core if is_other and len(core) > 1 and ours > others else matched
 
 
-def _ask_trafilatura(root: HtmlElement, pruned: set[HtmlElement]) -> str:
+def _ask_trafilatura(elements: Elements, pruning: Pruning) -> str:
     """The letters of what trafilatura takes for the article, a line for each piece; "" when it finds none.
 
     Comments, dates and metadata are not asked for: they cost half the time, and htmldate guesses. Nor are its
     fallbacks (`fast`): where it would take them, the paragraphs that are set alike are better evidence.
     """
-    tree = root.getroottree().getroot()
+    tree, pruned = elements.all[0], pruning.among(elements.all)
     for element in pruned:
         element.set("data-pruned", "1")
     copied = deepcopy(tree)
@@ -135,11 +137,11 @@ def _ask_trafilatura(root: HtmlElement, pruned: set[HtmlElement]) -> str:
     return "" if body is None else "\n".join(letters_of(text) for text in body.itertext() if text.strip())
 
 
-def _is_for_trafilatura(root: HtmlElement) -> bool:
-    if sum(1 for _ in root.iter()) >= ELEMENT_LIMIT:
+def _is_for_trafilatura(elements: Elements) -> bool:
+    if len(elements.all) >= ELEMENT_LIMIT:
         return False
-    code = sum(len(element.text or "") for element in root.iter("script", "style"))
-    return bool(root.xpath("string-length()") - code < TEXT_LIMIT_CHARS)
+    code = sum(len(element.text or "") for element in elements.tagged("script", "style"))
+    return sum(map(len, elements.all[0].itertext())) - code < TEXT_LIMIT_CHARS
 
 
 def _is_in(run: Run, lines: set[str], joined: str) -> bool:
@@ -280,7 +282,7 @@ class _Walk:
     def boxes(self, runs: list[Run], first: int) -> set[HtmlElement]:
         """The elements that present other articles: round a linked heading or a label, and without this one's text."""
         begun = {element for run in runs[: first + 1] for element in run.path}
-        found = {run.node.getparent() for run in runs[first + 1 :] if _names_other_page(run)}
+        found = {run.node.getparent() for run in runs[first + 1 :] if names_other_page(run)}
         boxes = {box for box in found if box is not None and box not in begun}
         for index, run in enumerate(runs):
             if is_related_label(run.text):
@@ -395,11 +397,6 @@ class _Walk:
 def _container(run: Run) -> HtmlElement:
     """What a paragraph stands in; of an item, what its list stands in."""
     return next((element for element in run.path[1:] if element.tag not in _LISTING), run.path[1])
-
-
-def _names_other_page(run: Run) -> bool:
-    """Whether a run is a heading that links: the text under it is the beginning of another article."""
-    return run.kind is BlockKind.HEADING and run.link_share >= LINK_DENSE
 
 
 def _is_named_lead(run: Run) -> bool:

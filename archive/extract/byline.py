@@ -9,19 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice, takewhile
-from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
-from archive.dates import may_be_date, parse_date
+from archive.dates import may_be_date
+from archive.extract.elements import inner_text
 from archive.extract.furniture import is_comments_label
 from archive.extract.jsonld import path_of
-from archive.extract.metadata import Moment, clean_names, is_plausible, parse_moment
-from archive.extract.prose import LINK_DENSE, is_prose
+from archive.extract.moments import Dates, Moment
+from archive.extract.names import clean_names
+from archive.extract.page import Page
+from archive.extract.prose import LINK_DENSE, is_prose, names_other_page
 from archive.extract.prune import told_by
-from archive.extract.runs import Run, inner_text
+from archive.extract.runs import Run
 from archive.language import fold
 from archive.model import BlockKind, PrintedDate
 
@@ -77,139 +79,151 @@ class Byline:
     runs: list[Run] = field(default_factory=list)  # lines of their own, to be left out of the body
 
 
-def read_byline(
-    runs: Sequence[Run], title: Run | None, *, captured_at: datetime, zone: ZoneInfo, language: str | None, url: str
-) -> Byline:
-    """The date, authors and section printed near the title."""
-    byline = Byline()
-    if title is None:
-        return byline
-    place = runs.index(title)
-    after, before = _after(runs, place), list(reversed(runs[max(0, place - RUNS_BEFORE) : place]))
-    if len(title.slots) > 1:  # old pages print title and date in one cell, a line each, or in one heading
-        _read_date(byline, title, captured_at, zone, language)
-    for run in after:
-        _read_updated(byline, run, captured_at, zone, language)
-        _read_date(byline, run, captured_at, zone, language)
-        _read_people(byline, run, url)
-    if byline.printed is None and byline.moment is None:
+class BylineReader:
+    """Reads what stands round the title of one page, and below its text."""
+
+    def __init__(self, page: Page, runs: Sequence[Run], title: Run | None, dates: Dates) -> None:
+        self.page, self.runs, self.title, self.dates = page, runs, title, dates
+        self.byline = Byline()
+
+    def read(self) -> Byline:
+        """The date, authors and section printed near the title."""
+        byline, title = self.byline, self.title
+        if title is None:
+            return byline
+        place = self.runs.index(title)
+        after, before = self.after(place), list(reversed(self.runs[max(0, place - RUNS_BEFORE) : place]))
+        if len(title.slots) > 1:  # old pages print title and date in one cell, a line each, or in one heading
+            self.read_date(title)
+        for run in after:
+            self.read_updated(run)
+            self.read_date(run)
+            self.read_people(run)
+        if byline.printed is None and byline.moment is None:
+            for run in before:
+                if _shares_block(run, title):
+                    self.read_date(run, before=True)
         for run in before:
-            if _shares_block(run, title):
-                _read_date(byline, run, captured_at, zone, language, before=True)
-    for run in before:
-        _read_people(byline, run, url)
-    return byline
+            self.read_people(run)
+        return byline
 
-
-def read_below(
-    byline: Byline,
-    runs: Sequence[Run],
-    title: Run | None,
-    last: Run | None,
-    *,
-    captured_at: datetime,
-    zone: ZoneInfo,
-    language: str | None,
-    url: str,
-) -> None:
-    """What is printed below a text, where nothing was above it: some themes put date and author under the article."""
-    if title is None or last is None or last not in runs:
-        return
-    begin, end = runs.index(title), runs.index(last)
-    if any(_names_other_page(run) for run in runs[begin + 1 : end + 1]):
-        return  # a list of posts, each with a date below it
-    dated = byline.printed is not None or byline.moment is not None
-    for run in runs[end + 1 : end + 1 + RUNS_BELOW]:
-        if is_comments_label(run.text) or _is_comment(run):
+    def read_below(self, last: Run | None) -> None:
+        """What is printed below a text that ends with `last`, where nothing was above it, as some themes do."""
+        if self.title is None or last is None or last not in self.runs:
             return
-        if (
-            run.hidden
-            or run.kind is BlockKind.ITEM
-            or run.link_share >= LINK_DENSE
-            or not _shares_block(run, last, levels=6)
-        ):
-            continue
-        if not dated:
-            _read_date(byline, run, captured_at, zone, language)
-        _read_people(byline, run, url)
+        begin, end = self.runs.index(self.title), self.runs.index(last)
+        if any(map(names_other_page, self.runs[begin + 1 : end + 1])):
+            return  # a list of posts, each with a date below it
+        dated = self.byline.printed is not None or self.byline.moment is not None
+        for run in self.runs[end + 1 : end + 1 + RUNS_BELOW]:
+            if is_comments_label(run.text) or self.is_comment(run):
+                return
+            is_list = run.kind is BlockKind.ITEM or run.link_share >= LINK_DENSE
+            if run.hidden or is_list or not _shares_block(run, last, levels=6):
+                continue
+            if not dated:
+                self.read_date(run)
+            self.read_people(run)
 
+    def after(self, place: int) -> list[Run]:
+        """The runs after the title that may be of its article, up to the text's fourth paragraph."""
+        taken: list[Run] = []
+        prose = 0
+        for run in self.runs[place + 1 : place + 1 + RUNS_AFTER]:
+            # A heading that is a link is the title of another page: from here on dates are its own.
+            if names_other_page(run) or is_comments_label(run.text) or self.is_comment(run):
+                break
+            prose += is_prose(run) and len(run.text) >= 80
+            if prose > PROSE_RUNS_AFTER:
+                break
+            if not run.hidden:
+                taken.append(run)
+        return taken
 
-def _names_other_page(run: Run) -> bool:
-    return run.kind is BlockKind.HEADING and run.link_share >= LINK_DENSE
+    def is_comment(self, run: Run) -> bool:
+        """Whether a run stands in what is named after comments."""
+        names = self.page.elements.names
+        above = (element for element in run.path if element in names and element.tag not in ("body", "html"))
+        return any(told_by(names[element])[1] for element in above)
 
+    def read_date(self, run: Run, *, before: bool = False) -> None:
+        """A date for machines or for readers; `before`: the run stands above the title."""
+        byline = self.byline
+        if byline.printed is not None and byline.moment is not None:
+            return
+        if byline.moment is None:
+            times = (time.get("datetime") for time in _elements(run) if time.tag == "time")
+            written = next(filter(None, times), None)
+            if written and not _is_of_list(run):
+                byline.moment = self.dates.written(written, "microdata")
+        if byline.printed is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
+            return
+        for text in _texts(run):
+            if len(text) > MAX_LINE_CHARS or not may_be_date(text) or is_prose_line(text):
+                continue
+            found = self.dates.printed(text)
+            if found is None:
+                continue
+            # Above the title, today's date alone is the clock in the page's header.
+            is_today = abs(self.dates.captured_at - found.at) < timedelta(days=1)
+            if before and is_today and not re.search(r"\d[:.]\d\d", text):
+                continue
+            if _UPDATED.match(fold(text)) and not _PUBLISHED.search(text):
+                byline.runs.append(run)
+                continue
+            byline.printed, byline.printed_as = found, text
+            if len(run.text) <= 2 * MAX_LINE_CHARS:
+                byline.runs.append(run)
+            return
 
-def _is_comment(run: Run) -> bool:
-    return any(told_by(element)[1] for element in run.path if element.tag not in ("body", "html"))
+    def read_updated(self, run: Run) -> None:
+        """When the article was changed, as a line or part of one says."""
+        byline = self.byline
+        if byline.updated is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
+            return
+        for text in _texts(run):
+            label = _UPDATED.search(fold(text)) if len(text) <= MAX_LINE_CHARS and not is_prose_line(text) else None
+            if label is None:
+                continue
+            found = self.dates.printed(_PUBLISHED.split(text[label.start() :], maxsplit=1)[0].strip(" -–—|•·()[]"))
+            if found:
+                byline.updated = found
+                is_line = label.start() <= UPDATED_BEFORE and len(text) >= 0.8 * len(run.text)
+                if is_line and run not in byline.runs:
+                    byline.runs.append(run)
+                return
 
-
-def _after(runs: Sequence[Run], place: int) -> list[Run]:
-    taken: list[Run] = []
-    prose = 0
-    for run in runs[place + 1 : place + 1 + RUNS_AFTER]:
-        # A heading that is a link is the title of another page: from here on dates are its own.
-        if _names_other_page(run) or is_comments_label(run.text) or _is_comment(run):
-            break
-        prose += is_prose(run) and len(run.text) >= 80
-        if prose > PROSE_RUNS_AFTER:
-            break
-        if not run.hidden:
-            taken.append(run)
-    return taken
+    def read_people(self, run: Run) -> None:
+        """Who wrote it, by links to authors or by a label; and the section, by a link to it."""
+        byline = self.byline
+        if len(run.text) > 3 * MAX_LINE_CHARS or is_prose_line(run.text):
+            return
+        linked: list[str] = []
+        for element in _elements(run):
+            if element.tag != "a":
+                continue
+            path, text = path_of(element.get("href") or "") + "/", inner_text(element, limit=MAX_LINE_CHARS)
+            rel = element.get("rel") or ""
+            if not text or len(text) > 80:
+                continue
+            if "author" in rel.split() or _AUTHOR_PATH.search(path):
+                linked.append(text)
+            elif byline.section is None and ("category" in rel or _SECTION_PATH.search(path)):
+                byline.section = text
+                byline.runs.append(run)
+        if byline.authors:
+            return
+        if names := clean_names(linked or _labelled(run.text) or _named_after_by(run.text)):
+            byline.authors = names
+            byline.runs.append(run)
 
 
 def _shares_block(run: Run, title: Run, *, levels: int = 3) -> bool:
     """Whether a run above the title belongs to it: the page's header, with its clock, does not."""
     if any(element.tag in ("nav", "aside", "form") for element in run.path):
         return False
-    above = list(title.node.iterancestors())[:levels]
-    return any(ancestor in above and ancestor.tag not in ("body", "html") for ancestor in run.node.iterancestors())
-
-
-def _read_date(
-    byline: Byline, run: Run, captured_at: datetime, zone: ZoneInfo, language: str | None, *, before: bool = False
-) -> None:
-    time_of = next(
-        (slot.get("datetime") for slot in _elements(run) if slot.tag == "time" and slot.get("datetime")), None
-    )
-    if byline.moment is None and time_of and not _is_of_list(run):
-        moment = parse_moment(time_of, zone=zone, source="microdata")
-        if moment and is_plausible(moment.at, captured_at):
-            byline.moment = moment
-    if byline.printed is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
-        return
-    for text in _texts(run):
-        if len(text) > MAX_LINE_CHARS or not may_be_date(text) or (is_prose_line(text)):
-            continue
-        found = parse_date(text, captured_at=captured_at, zone=zone, language=language)
-        if found is None or not is_plausible(found.at, captured_at):
-            continue
-        # Above the title, today's date alone is the clock in the page's header.
-        if before and abs(captured_at - found.at) < timedelta(days=1) and not re.search(r"\d[:.]\d\d", text):
-            continue
-        if _UPDATED.match(fold(text)) and not _PUBLISHED.search(text):
-            byline.runs.append(run)
-            continue
-        byline.printed, byline.printed_as = found, text
-        if len(run.text) <= 2 * MAX_LINE_CHARS:
-            byline.runs.append(run)
-        return
-
-
-def _read_updated(byline: Byline, run: Run, captured_at: datetime, zone: ZoneInfo, language: str | None) -> None:
-    if byline.updated is not None or len(run.text) > 3 * MAX_LINE_CHARS or _is_of_list(run):
-        return
-    for text in _texts(run):
-        label = _UPDATED.search(fold(text)) if len(text) <= MAX_LINE_CHARS and not is_prose_line(text) else None
-        if label is None:
-            continue
-        words = _PUBLISHED.split(text[label.start() :], maxsplit=1)[0].strip(" -–—|•·()[]")
-        found = parse_date(words, captured_at=captured_at, zone=zone, language=language)
-        if found and is_plausible(found.at, captured_at):
-            byline.updated = found
-            is_line = label.start() <= UPDATED_BEFORE and len(text) >= 0.8 * len(run.text)
-            if is_line and run not in byline.runs:
-                byline.runs.append(run)
-            return
+    above = title.path[1 : 1 + levels]
+    return any(ancestor in above and ancestor.tag not in ("body", "html") for ancestor in run.path[1:])
 
 
 def is_prose_line(text: str) -> bool:
@@ -219,9 +233,9 @@ def is_prose_line(text: str) -> bool:
 
 def _is_of_list(run: Run) -> bool:
     return (run.link_share >= LINK_DENSE and len(run.text) > 40) or any(
-        (element.tag in ("aside", "nav") and element.find(".//h1") is None)
+        (element.tag in ("aside", "nav") and next(element.iter("h1"), None) is None)
         or (element.tag == "footer" and next(element.iterancestors("article", "main"), None) is None)
-        for element in run.node.iterancestors()
+        for element in run.path[1:]
     )
 
 
@@ -242,29 +256,6 @@ def _elements(run: Run) -> Iterator[HtmlElement]:
             seen.add(nearest)
             yield nearest
             nearest = nearest.getparent()
-
-
-def _read_people(byline: Byline, run: Run, url: str) -> None:
-    if len(run.text) > 3 * MAX_LINE_CHARS or is_prose_line(run.text):
-        return
-    linked: list[str] = []
-    for element in _elements(run):
-        if element.tag != "a":
-            continue
-        path, text = path_of(element.get("href") or "") + "/", inner_text(element, limit=MAX_LINE_CHARS)
-        rel = element.get("rel") or ""
-        if not text or len(text) > 80:
-            continue
-        if "author" in rel.split() or _AUTHOR_PATH.search(path):
-            linked.append(text)
-        elif byline.section is None and ("category" in rel or _SECTION_PATH.search(path)):
-            byline.section = text
-            byline.runs.append(run)
-    if byline.authors:
-        return
-    if names := clean_names(linked or _labelled(run.text) or _named_after_by(run.text)):
-        byline.authors = names
-        byline.runs.append(run)
 
 
 def _labelled(line: str) -> list[str]:

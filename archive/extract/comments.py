@@ -13,18 +13,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from lxml import etree
 from lxml.html import HtmlElement
 
-from archive.dates import may_be_date, parse_date
-from archive.extract.counts import names_of, read_count
+from archive.dates import may_be_date
+from archive.extract.counts import read_count
+from archive.extract.elements import Elements, inner_text
 from archive.extract.furniture import is_comments_label, is_furniture
 from archive.extract.jsonld import MAX_LISTED, text_of, types_of
-from archive.extract.metadata import Head, bare, is_plausible, parse_moment
+from archive.extract.letters import bare
+from archive.extract.metadata import Head
+from archive.extract.moments import Dates
 from archive.extract.prune import COMMENT_NAMES
-from archive.extract.runs import HEADINGS, Run, inner_text
+from archive.extract.runs import HEADINGS, Run
 from archive.model import Comment, Precision
 
 # 6 times the most on one page of our samples; what comes after is not read.
@@ -33,10 +35,6 @@ TEXT_LIMIT_CHARS = 20_000  # of one comment
 AUTHOR_CHARS, DATE_CHARS, META_CHARS = 80, 60, 15
 MAX_MISSES = 200  # lines of a page that looked like dates and are none; each takes dateparser a millisecond or two
 
-_MARKED = (
-    "descendant::*[@class[contains(., 'omment') or contains(., 'orum')] or @id[contains(., 'omment') or"
-    " contains(., 'orum')] or @itemtype[contains(., 'Comment')] or @itemprop = 'comment']"
-)
 _BOX_TAGS = frozenset(("li", "div", "article", "section", "dl", "dd", "tr", "td", "table", "p", "blockquote"))
 _BOX_TYPE = re.compile(r"schema\.org/(?:User)?Comments?/?$")
 _BOX_ID = re.compile(r"(?:li-|div-)?(?:comment|yorum)[-_]?\d+", re.IGNORECASE)
@@ -78,33 +76,40 @@ class Comments:
 
 
 def read_comments(
+    elements: Elements,
     root: HtmlElement,
     runs: Sequence[Run],
     head: Head,
     *,
     is_spam: Callable[[str], bool],
-    captured_at: datetime,
-    zone: ZoneInfo,
-    language: str | None,
+    dates: Dates,
 ) -> Comments:
     """The comments below `root` in the order of the page. `runs` were read before anything injected was taken out."""
-    marked = root.xpath(_MARKED)[:MAX_MARKED]
-    dates = _Dates(captured_at, zone, language)
+    marked = _marked(elements, root)[:MAX_MARKED]
+    posted = _PostDates(dates)
     listed, source = list[Comment](), ""
-    for boxes in _ways_to_mark(marked) if marked else ():
-        if boxes and (found := _read_boxes(boxes, runs, dates, is_spam)):
+    for boxes in _ways_to_mark(marked, elements) if marked else ():
+        if boxes and (found := _read_boxes(boxes, runs, posted, is_spam)):
             listed = [comment for comment, _ in found if comment]
             source = "microdata" if all(is_typed for _, is_typed in found) else "layout"
             break
-    if not source and (listed := list(_in_json(head.main, dates, is_spam))):
+    if not source and (listed := list(_in_json(head.main, posted, is_spam))):
         source = "json-ld"
-    count, count_source = read_count(head, root, marked)
+    count, count_source = read_count(head, elements, marked)
     if count is None and listed:
         count, count_source = len(listed), source
     return Comments(tuple(listed), source if listed else "", count, count_source)
 
 
-def _ways_to_mark(marked: Sequence[HtmlElement]) -> Iterator[list[HtmlElement]]:
+def _marked(elements: Elements, root: HtmlElement) -> list[HtmlElement]:
+    """The elements below `root` that are named after comments, or are some by schema.org."""
+    found = {element for element, names in elements.names.items() if "omment" in names or "orum" in names}
+    found.update(element for element, kind in elements.types.items() if "Comment" in kind)
+    found.update(elements.with_property("comment"))
+    return elements.among(root, found)
+
+
+def _ways_to_mark(marked: Sequence[HtmlElement], elements: Elements) -> Iterator[list[HtmlElement]]:
     """The elements that may each be a comment: by a sure mark, by a name, by standing in a row in an area of them."""
     beside = {element for element in marked if _ASIDE.search(element.get("class") or "")}
     within = [
@@ -116,7 +121,7 @@ def _ways_to_mark(marked: Sequence[HtmlElement]) -> Iterator[list[HtmlElement]]:
     ]
     yield [element for element in within if _is_box(element)][:MAX_COMMENTS]
     yield [element for element in within if _is_named(element, _ROW_NAME)][:MAX_COMMENTS]
-    areas = [element for element in within if COMMENT_NAMES.search(names_of(element))]
+    areas = [element for element in within if COMMENT_NAMES.search(elements.names.get(element, ""))]
     yield list(dict.fromkeys(row for area in areas[:MAX_LISTED] for row in _rows_of(area)))[:MAX_COMMENTS]
 
 
@@ -159,7 +164,7 @@ class _Box:
 
 
 def _read_boxes(
-    elements: Sequence[HtmlElement], runs: Sequence[Run], dates: _Dates, is_spam: Callable[[str], bool]
+    elements: Sequence[HtmlElement], runs: Sequence[Run], dates: _PostDates, is_spam: Callable[[str], bool]
 ) -> list[tuple[Comment | None, bool]]:
     """Each comment, None for an injected one, with whether its element says that it is one by schema.org."""
     boxes = {element: _Box(element) for element in elements}
@@ -208,7 +213,7 @@ def _is_intact(run: Run) -> bool:
     return "".join(now.split()) == "".join(run.text.split())
 
 
-def _read_box(box: _Box, boxes: Mapping[HtmlElement, _Box], dates: _Dates) -> None:
+def _read_box(box: _Box, boxes: Mapping[HtmlElement, _Box], dates: _PostDates) -> None:
     own = list(_own_elements(box.element, boxes))
     author, author_element = _author(own)
     is_marked = author is not None
@@ -319,11 +324,11 @@ def _depth(around: Sequence[_Box]) -> int:
 _Posted = tuple[datetime, Precision, str | None]
 
 
-class _Dates:
+class _PostDates:
     """How the dates of one page's comments are read; a page can be wrong only so often."""
 
-    def __init__(self, captured_at: datetime, zone: ZoneInfo, language: str | None) -> None:
-        self.captured_at, self.zone, self.language = captured_at, zone, language
+    def __init__(self, dates: Dates) -> None:
+        self.dates = dates
         self.missed = 0
 
     def marked(self, own: Sequence[HtmlElement]) -> tuple[_Posted | None, HtmlElement | None]:
@@ -340,23 +345,18 @@ class _Dates:
         return None, None
 
     def written(self, text: str, printed: str | None) -> _Posted | None:
-        moment = parse_moment(text, zone=self.zone, source="") if text else None
-        return (moment.at, moment.precision, printed) if moment and self.is_possible(moment.at) else None
+        moment = self.dates.written(text, "") if text else None
+        return (moment.at, moment.precision, printed) if moment else None
 
     def printed(self, text: str) -> _Posted | None:
         if not may_be_date(text[:DATE_CHARS]) or self.missed >= MAX_MISSES:
             return None
-        found = parse_date(text, captured_at=self.captured_at, zone=self.zone, language=self.language)
-        if found is None or not self.is_possible(found.at):
-            self.missed += 1
-            return None
-        return found.at.astimezone(UTC), found.precision, text
-
-    def is_possible(self, at: datetime) -> bool:
-        return is_plausible(at, self.captured_at)
+        found = self.dates.printed(text)
+        self.missed += found is None
+        return (found.at.astimezone(UTC), found.precision, text) if found else None
 
 
-def _in_json(main: Mapping[str, Any], dates: _Dates, is_spam: Callable[[str], bool]) -> Iterator[Comment]:
+def _in_json(main: Mapping[str, Any], dates: _PostDates, is_spam: Callable[[str], bool]) -> Iterator[Comment]:
     written = main.get("comment")
     for one in (written if isinstance(written, list) else [written])[:MAX_COMMENTS]:
         if not isinstance(one, dict) or not types_of(one) <= {"Comment", "UserComments", "Answer"}:

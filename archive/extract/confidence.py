@@ -17,8 +17,10 @@ from archive.extract.access import Told
 from archive.extract.body import Body
 from archive.extract.byline import Byline
 from archive.extract.comments import Comments
-from archive.extract.metadata import Head, Moment, bare, without_site_name
-from archive.extract.title import Title
+from archive.extract.letters import bare
+from archive.extract.metadata import Head
+from archive.extract.moments import Moment
+from archive.extract.title import Title, without_site_name
 from archive.model import Block, BlockKind, Image
 
 # How much to doubt what one source says and no other confirms.

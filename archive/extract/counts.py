@@ -9,10 +9,11 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
+from archive.extract.elements import Elements, inner_text
 from archive.extract.jsonld import text_of
 from archive.extract.metadata import Head
 from archive.extract.prune import COMMENT_NAMES
-from archive.extract.runs import HEADINGS, inner_text
+from archive.extract.runs import HEADINGS
 from archive.language import fold
 
 LABEL_CHARS = 80
@@ -37,12 +38,12 @@ _NONE = re.compile(
 )
 
 
-def read_count(head: Head, root: HtmlElement, marked: Sequence[HtmlElement]) -> tuple[int | None, str]:
+def read_count(head: Head, elements: Elements, marked: Sequence[HtmlElement]) -> tuple[int | None, str]:
     """The number and its source; `marked` are the elements named after comments. None where nothing says."""
     for source, numbers in (("json-ld", _in_json(head.main)), ("microdata", _in_microdata(marked))):
         if (number := next(numbers, None)) is not None:
             return number, source
-    labels = islice(_labels(root, marked), MAX_LABELS)
+    labels = islice(_labels(elements, marked), MAX_LABELS)
     number = next((found for text in labels if (found := count_in(text)) is not None), None)
     return (None, "") if number is None else (number, "text")
 
@@ -86,15 +87,15 @@ def _in_microdata(marked: Sequence[HtmlElement]) -> Iterator[int]:
                     yield int(text)
 
 
-def _labels(root: HtmlElement, marked: Sequence[HtmlElement]) -> Iterator[str]:
+def _labels(elements: Elements, marked: Sequence[HtmlElement]) -> Iterator[str]:
     """What headings of comment areas and counters beside the title say: other posts have counters too."""
-    near = {one for h1 in islice(root.iter("h1"), 5) for one in islice(h1.iterancestors(), NEAR_TITLE)}
+    near = {one for h1 in elements.tagged("h1")[:5] for one in islice(h1.iterancestors(), NEAR_TITLE)}
     for element in marked[: 2 * MAX_LABELS]:
         if any(above.tag in ("aside", "nav", "li", "footer") for above in element.iterancestors()):
             continue
         if element.tag in HEADINGS or (_is_counter(element) and any(one in near for one in _above(element))):
             yield inner_text(element, limit=LABEL_CHARS)
-        elif element.tag in ("div", "section") and COMMENT_NAMES.search(names_of(element)):
+        elif element.tag in ("div", "section") and COMMENT_NAMES.search(elements.names.get(element, "")):
             for heading in islice(element.iter(*HEADINGS), 5):
                 yield inner_text(heading, limit=LABEL_CHARS)
 
@@ -106,8 +107,3 @@ def _is_counter(element: HtmlElement) -> bool:
 def _above(element: HtmlElement) -> Iterator[HtmlElement]:
     around = islice(element.iterancestors(), NEAR_TITLE)
     return (one for one in around if one.tag not in ("body", "html", "main"))
-
-
-def names_of(element: HtmlElement) -> str:
-    """What an element is called: its classes and its id."""
-    return f"{element.get('class') or ''} {element.get('id') or ''}"

@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 from lxml.html import HtmlElement
 
+from archive.extract.elements import inner_text
 from archive.extract.hiding import Hiding
 from archive.extract.jsonld import joined, without_half_letters
 from archive.extract.lexicon import words_in
-from archive.extract.runs import inner_text
 from archive.extract.signals import INNOCENT, MANY_DOMAINS, Judge, Piece, Verdict, other_host, union, verdict_of
 from archive.extract.wordlists import SPEAKING_HOST, THROWAWAY_HOST
 from archive.model import FindingKind

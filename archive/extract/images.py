@@ -14,9 +14,9 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
+from archive.extract.elements import inner_text
 from archive.extract.jsonld import MAX_LISTED, addresses_of, joined, text_of, types_of
 from archive.extract.metadata import Head
-from archive.extract.runs import inner_text
 from archive.model import Image
 
 MAX_IMAGES, MAX_SIBLINGS = 100, 200

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from lxml.html import HtmlElement
+from archive.extract.elements import Elements
 
 JSON_LIMIT_CHARS = 1_000_000
 JSON_DEPTH, JSON_NODES = 8, 2_000
@@ -24,10 +24,12 @@ _NO_LETTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 PAGE_TYPES = frozenset(("WebPage", "ItemPage"))
 
 
-def read_things(tree: HtmlElement) -> Iterator[dict[str, Any]]:
+def read_things(elements: Elements) -> Iterator[dict[str, Any]]:
     """Every object of the page's JSON-LD, outer ones first, breadth and depth bounded."""
     queue: list[tuple[Any, int]] = []
-    for script in tree.xpath("//script[contains(@type, 'ld+json')]"):
+    for script in elements.tagged("script"):
+        if "ld+json" not in (script.get("type") or ""):
+            continue
         written = (script.text or "").strip()[:JSON_LIMIT_CHARS]
         written = (
             re.sub(r"^\s*(?:<!--|//<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\]\]>|\]\]>)\s*;?$", "", written)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from lxml.html import HtmlElement
-
 from archive.extract.body import Body
+from archive.extract.elements import inner_text
 from archive.extract.jsonld import MAX_URL_CHARS
-from archive.extract.metadata import pieces_of
+from archive.extract.page import Page
 from archive.extract.prose import LINK_DENSE, is_prose
-from archive.extract.runs import Run, inner_text
+from archive.extract.runs import Run
+from archive.extract.title import pieces_of
 from archive.language import fold
 from archive.model import BlockKind, PageKind
 
@@ -62,8 +62,7 @@ _ONLY_MISSING = re.compile(
 class Evidence:
     """What the decision rests on."""
 
-    url: str
-    tree: HtmlElement
+    page: Page
     runs: Sequence[Run]
     title: str
     title_run: Run | None
@@ -90,7 +89,7 @@ def page_number(url: str) -> tuple[int, str | None]:
 
 def decide(evidence: Evidence) -> tuple[PageKind, str]:
     """The kind of a page, and why, in words."""
-    parts = urlsplit(evidence.url)
+    parts = urlsplit(evidence.page.url)
     path, query = unquote(parts.path), dict(parse_qsl(parts.query))
     chars = sum(len(run.text) for run in evidence.body.runs if is_prose(run))
     if _asks_password(evidence):
@@ -115,10 +114,10 @@ def decide(evidence: Evidence) -> tuple[PageKind, str]:
     if not evidence.title:
         return PageKind.OTHER, "no title"
     if evidence.dated and (chars or evidence.body.runs or evidence.has_image):
-        number, _ = page_number(evidence.url)
+        number, _ = page_number(evidence.page.url)
         kind = PageKind.CONTINUATION if number > 1 else PageKind.ARTICLE
         return kind, f"title, date and {chars} characters of text"
-    number, first_page = page_number(evidence.url)
+    number, first_page = page_number(evidence.page.url)
     if number > 1 and chars and first_page and _has_article_address(urlsplit(first_page).path):
         return PageKind.CONTINUATION, f"page {number} of a text, by its address"
     if links >= LISTED_TITLES and chars < 100 * links:
@@ -136,8 +135,8 @@ def decide(evidence: Evidence) -> tuple[PageKind, str]:
 
 def _says_only_missing(evidence: Evidence) -> str:
     """The title or heading that says "page not found" and no more; "" where none does."""
-    headings = [inner_text(h1, limit=MISSING_CHARS) for h1 in islice(evidence.tree.iter("h1"), 3)]
-    written = str(evidence.tree.xpath("string((//head/title | //title)[1])"))[:MISSING_CHARS]
+    headings = [inner_text(h1, limit=MISSING_CHARS) for h1 in evidence.page.elements.tagged("h1")[:3]]
+    written = "".join(inner_text(title, limit=MISSING_CHARS) for title in evidence.page.elements.tagged("title")[:1])
     for text in (evidence.title, *headings, *(piece for piece, _, _ in pieces_of(written)[:2])):
         folded = fold(text[:MISSING_CHARS]).strip()
         if _MISSING.search(folded) and _ONLY_MISSING.fullmatch(folded):
@@ -154,12 +153,12 @@ def _asks_password(evidence: Evidence) -> bool:
     """A form that asks for nothing but a password, where the text should be: a sign-in form also asks for a name."""
     runs = list(evidence.runs)
     begin = runs.index(evidence.title_run) + 1 if evidence.title_run in runs else 0
-    fields = evidence.tree.xpath("//input[@type='password'][ancestor::form]")
-    forms = dict.fromkeys(next(field.iterancestors("form")) for field in fields)
+    fields = [field for field in evidence.page.elements.tagged("input") if field.get("type") == "password"]
+    forms = dict.fromkeys(form for field in fields for form in islice(field.iterancestors("form"), 1))
     for form in islice(forms, MAX_FORMS):
         if form.xpath(".//input[@type='text' or @type='email' or not(@type)]"):
             continue
-        within = (index for index, run in enumerate(runs) if run.node is form or form in run.node.iterancestors())
+        within = (index for index, run in enumerate(runs) if form in run.path)
         end = next(within, begin)
         return not any(is_prose(run) and len(run.text) >= 80 for run in runs[begin:end])
     return False
@@ -168,16 +167,14 @@ def _asks_password(evidence: Evidence) -> bool:
 def _is_attachment(evidence: Evidence, query: dict[str, str], chars: int) -> bool:
     if "attachment_id" in query:
         return True
-    classes = (evidence.tree.xpath("string((//body)[1]/@class)") or "").split()
-    return "attachment" in classes and chars < LONG_TEXT_CHARS
+    classes = " ".join(body.get("class") or "" for body in evidence.page.elements.tagged("body")[:1])
+    return "attachment" in classes.split() and chars < LONG_TEXT_CHARS
 
 
 def _listed_titles(evidence: Evidence) -> int:
     """How many other pages are named by their titles in headings that are links, or in a list in the main part."""
     region = evidence.body.region
-    inside = [
-        run for run in evidence.runs if region is None or region is run.node or region in run.node.iterancestors()
-    ]
+    inside = [run for run in evidence.runs if region is None or region in run.path]
     return sum(
         1
         for run in inside

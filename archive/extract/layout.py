@@ -17,7 +17,7 @@ from lxml.html import HtmlElement
 
 from archive.config import Layout, Site
 from archive.errors import ConfigError
-from archive.extract.runs import inner_text
+from archive.extract.elements import inner_text
 
 # Names, sections and dates have less; a selector that finds all of a page names no field.
 FIELD_LIMIT_CHARS, MAX_FOUND = 2_000, 1_000

@@ -13,7 +13,7 @@ from lxml.html import HtmlElement
 
 from archive.config import Learned
 from archive.extract.layout import NOWHERE, Places, Reached
-from archive.extract.metadata import bare
+from archive.extract.letters import bare
 from archive.extract.prose import LINK_DENSE, is_prose
 from archive.extract.runs import Run
 from archive.model import BlockKind

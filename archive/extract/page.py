@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlsplit
 
-import lxml.html
 from lxml import etree
+from lxml.html import HtmlElement
 
+from archive.extract.elements import Elements
 from archive.model import Capture, Payload, UnknownCodingError
 
 # 20 times the mean page of our samples (240 KB); what comes after is counters and scripts.
@@ -26,11 +27,11 @@ MARKUP_LIMIT_CHARS = 20_000  # of it are looked at
 MAX_ENDS = 20  # of `</html>`
 # 20 times the tags of the fullest of our sample pages (2,500 elements); what comes after is not read.
 MAX_TAGS = 100_000
-# The longest name or style in our samples has 1,300 characters and the fullest tag 59 attributes; all above a run are
-# looked at for each run, and scripts have what looks like a tag with 312.
-NAME_LIMIT_CHARS, MAX_ATTRIBUTES = 4_000, 500
+# The fullest tag in our samples has 59 attributes; scripts have what looks like a tag with 312.
+MAX_ATTRIBUTES = 500
+LONG_TAG_CHARS = 2 * MAX_ATTRIBUTES  # a shorter one has fewer
 # What may begin an attribute, in all tags: 67,000 in the fullest of our samples. Each may take a kilobyte of memory.
-MAX_GAPS, _GAPS = 300_000, (" ", "\n", "\t", "\r", "\f", "/", '"', "'")
+MAX_GAPS, _GAPS = 300_000, b" \n\t\r\f/\"'"
 # 3 times the deepest of our samples; for each run of text, all that it stands in is looked at.
 MAX_DEPTH = 100
 MAX_LABELS = 4  # of encodings: each that lies costs a look at the whole page
@@ -64,9 +65,8 @@ _WRAPPER = re.compile(
 _LONG_TAG = re.compile(r"""<[a-zA-Z][\w-]*+(?=[\s/])(?:[^"'>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?|["'])*+""")
 _ATTRIBUTE = re.compile(r"""[^\s"'>=/]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?""")
 _TOO_DEEP = "/*" * MAX_DEPTH + "[*]"
-_LONG_ATTRIBUTES = f"//*[@*[string-length() > {NAME_LIMIT_CHARS}]]"
+_is_too_deep = etree.XPath(f"boolean({_TOO_DEEP})")
 _CODE = ("script", "style", "template", "noscript")
-_NAMES = ("class", "id", "style", "rel", "role", "itemprop")
 # Codecs of Python's that no browser knows: some make halves of letters, some take quadratic time (Encoding §4.2).
 _NO_ENCODINGS = frozenset(
     ("utf_7", "idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape", "charmap", "mbcs", "oem")
@@ -81,8 +81,8 @@ class Page:
     """One HTML document as its capture holds it."""
 
     url: str
-    tree: lxml.html.HtmlElement  # ours alone: pruning changes it
-    elements: tuple[lxml.html.HtmlElement, ...]  # all of it: while these are held, lxml makes none of them again
+    tree: HtmlElement  # ours alone: what is injected leaves it
+    elements: Elements
     encoding: str
     before: str  # visible text before the doctype, white space folded
     after: str  # visible text after </html>
@@ -105,7 +105,7 @@ def read_page(payload: Payload, capture: Capture) -> Page | None:
     links = tuple(
         re.findall(r"href\s*=\s*[\"']?([^\"'\s>]{1,500})", before[:MARKUP_LIMIT_CHARS] + after[:MARKUP_LIMIT_CHARS])
     )
-    return Page(_address(capture.url), tree, tuple(tree.iter()), encoding, _visible(before), _visible(after), links)
+    return Page(_address(capture.url), tree, Elements(tree), encoding, _visible(before), _visible(after), links)
 
 
 def _address(url: str) -> str:
@@ -135,8 +135,8 @@ def decode(body: bytes, content_type: str) -> tuple[str, str]:
     for bom, encoding in _BOMS:
         if body.startswith(bom):
             return body[len(bom) :].decode(encoding, "replace"), encoding
-    if _is_utf8(body):
-        return body.decode("utf-8", "replace"), "utf-8"
+    if (text := _as_utf8(body)) is not None:
+        return text, "utf-8"
     for label in _labels(body, content_type):
         named = _python_name(label)
         # A page that is not UTF-8 but says so is detected, unless it only ends in half a letter or has a few bad bytes.
@@ -163,13 +163,13 @@ def _python_name(label: str) -> str | None:
     return None if name.replace("-", "_") in _NO_ENCODINGS else _SUPERSETS.get(name, name)
 
 
-def _is_utf8(body: bytes) -> bool:
+def _as_utf8(body: bytes) -> str | None:
     try:
-        body.decode("utf-8")
+        return body.decode("utf-8")
     except UnicodeDecodeError as error:
         # A body cut inside its last letter is still UTF-8.
-        return error.start >= len(body) - 3 and error.start > 0 and not body[: error.start].isascii()
-    return True
+        is_cut = error.start >= len(body) - 3 and error.start > 0 and not body[: error.start].isascii()
+        return body.decode("utf-8", "replace") if is_cut else None
 
 
 def _is_mostly_utf8(body: bytes) -> bool:
@@ -216,8 +216,8 @@ def _visible(markup: str) -> str:
     return " ".join(_TAG.sub(" ", _UNSEEN.sub(" ", markup[:MARKUP_LIMIT_CHARS])).split())
 
 
-def _parse(document: str) -> lxml.html.HtmlElement | None:
-    document = _cut(_LONG_TAG.sub(_with_few_attributes, document))
+def _parse(document: str) -> HtmlElement | None:
+    document = _cut(document)
     tree, too_deep = _parse_once(document)
     if too_deep:
         # Nested on purpose or by a broken template: the wrappers say nothing a reader sees.
@@ -226,46 +226,47 @@ def _parse(document: str) -> lxml.html.HtmlElement | None:
         for element in tree.xpath(_TOO_DEEP) if too_deep else ():
             etree.strip_elements(element, *_CODE, with_tail=False)
             etree.strip_tags(element, "*")
-        for element in tree.xpath(_LONG_ATTRIBUTES):
-            _shorten(element)
     return tree
 
 
 def _cut(document: str) -> str:
-    """The document up to its MAX_TAGS-th tag and, by and large, its MAX_GAPS-th attribute."""
+    """The document up to its MAX_TAGS-th tag and, by and large, its MAX_GAPS-th attribute, no tag with too many."""
     if document.count("<") > MAX_TAGS:
         document = document[: next(islice(re.finditer("<", document), MAX_TAGS, None)).start()]
-    if len(document) <= MAX_GAPS or sum(map(document.count, _GAPS)) <= MAX_GAPS:
+    if max(map(len, _LONG_TAG.findall(document)), default=0) >= LONG_TAG_CHARS:
+        document = _LONG_TAG.sub(_with_few_attributes, document)
+    if len(document) <= MAX_GAPS or _gaps_in(document) <= MAX_GAPS:
         return document
     gaps = 0
     for tag in _LONG_TAG.finditer(document):
-        gaps += sum(map(tag[0].count, _GAPS))
+        gaps += _gaps_in(tag[0])
         if gaps > MAX_GAPS:
             return document[: tag.start()]
     return document
 
 
+def _gaps_in(text: str) -> int:
+    raw = text.encode("utf-8", "surrogatepass")
+    return len(raw) - len(raw.translate(None, delete=_GAPS))
+
+
 def _with_few_attributes(tag: re.Match[str]) -> str:
     """A tag up to its MAX_ATTRIBUTES-th attribute: the parser takes quadratic time for more."""
-    if len(tag[0]) < 2 * MAX_ATTRIBUTES:
+    if len(tag[0]) < LONG_TAG_CHARS:
         return tag[0]
     surplus = next(islice(_ATTRIBUTE.finditer(tag[0]), MAX_ATTRIBUTES + 1, None), None)
     return tag[0] if surplus is None else tag[0][: surplus.start()]
 
 
-def _shorten(element: lxml.html.HtmlElement) -> None:
-    """Leave of an element's names and style what a reader could have written."""
-    for name in _NAMES:
-        if len(value := element.get(name) or "") > NAME_LIMIT_CHARS:
-            element.set(name, value[:NAME_LIMIT_CHARS])
-
-
-def _parse_once(document: str) -> tuple[lxml.html.HtmlElement | None, bool]:
-    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=False)
+def _parse_once(document: str) -> tuple[HtmlElement | None, bool]:
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=False)
+    parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=HtmlElement))
     try:
-        tree = lxml.html.document_fromstring(document.encode("utf-8", "replace"), parser=parser)
+        tree = etree.fromstring(document.encode("utf-8", "replace"), parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError):
+        return None, False
+    if tree is None:
         return None, False
     # The parser stops at 256; what stands below that is lost.
     too_deep = any("depth" in entry.message.lower() for entry in parser.error_log)
-    return tree, too_deep or bool(tree.xpath(_TOO_DEEP))
+    return tree, too_deep or bool(_is_too_deep(tree))

@@ -44,6 +44,11 @@ def _is_list_of_counts(text: str) -> bool:
     return 2 * sum(bool(_COUNT.search(line)) for line in lines) > len(lines)
 
 
+def names_other_page(run: Run) -> bool:
+    """Whether a run is a heading that links: the text under it is the beginning of another article."""
+    return run.kind is BlockKind.HEADING and run.link_share >= LINK_DENSE
+
+
 def is_standfirst(run: Run) -> bool:
     """Whether a run next to the title may be the article's summary."""
     shortest, longest = STANDFIRST_CHARS
@@ -104,8 +109,3 @@ def weight_of(run: Run) -> int:
 def chars_in(runs: Iterable[Run]) -> int:
     """The characters of these runs."""
     return sum(len(run.text) for run in runs)
-
-
-def letters_of(text: str) -> str:
-    """A text without white space and punctuation."""
-    return re.sub(r"\W+", "", text)

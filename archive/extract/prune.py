@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from lxml import etree
 from lxml.html import HtmlElement
 
+from archive.extract.elements import Elements, with_ancestors
 from archive.extract.prose import is_prose
-from archive.extract.runs import Run, is_hidden
+from archive.extract.runs import Run
 
 PRUNE_SHARE = 0.2
 
@@ -30,70 +30,62 @@ _NAMES = re.compile(
 )
 _TAGS = frozenset(("nav", "aside", "footer", "form", "dialog", "menu"))
 _ROLES = frozenset(("navigation", "complementary", "contentinfo", "search", "dialog", "menu", "banner", "alertdialog"))
+_COMMENT_ID = re.compile(r" comment-\S*$")
 _KEPT_TAGS = frozenset(("body", "html", "main", "article"))
 COMMENT_NAMES = re.compile(
     r"(?:^|[\s_-])(?:comments?|commentlist|comment-?list|comments-?area|disqus_thread|yorumlar)(?:$|[\s_-])",
     re.IGNORECASE,
 )
-# One step: a union of five would be sorted in quadratic time.
-_SIGNS_OF_COMMENTS = (
-    "descendant::*[self::form or self::textarea or self::time or starts-with(@id, 'comment-')"
-    " or contains(@class, 'comment')]"
-)
 
 
-def prune(root: HtmlElement, runs: Sequence[Run], title: Run | None) -> set[HtmlElement]:
-    """The elements that are the site's rather than the article's, none with much text or the title inside."""
-    weights: Counter[HtmlElement] = Counter()
-    total = 0
-    for run in runs:
-        if not run.hidden and is_prose(run):
-            total += len(run.text)
-            for element in run.path:
-                weights[element] += len(run.text)
-    kept = set() if title is None else set(title.path)
-    kept |= with_ancestors(root.iter("h1"))
-    round_comments: set[HtmlElement] | None = None
-    pruned: set[HtmlElement] = set()
-    for element in root.iter(etree.Element):
-        tag = element.tag
-        names_site, names_comments = told_by(element)
-        # A paragraph may be named after the paywall it stands behind.
-        is_sites = (names_site and tag != "p") or tag in _TAGS or element.get("role") in _ROLES or is_hidden(element)
+class Pruning:
+    """Which elements are the site's rather than the article's; none with much text or the title inside."""
+
+    def __init__(self, elements: Elements, runs: Sequence[Run], title: Run | None) -> None:
+        self.elements, self.is_titled = elements, title is not None
+        self.weights: Counter[HtmlElement] = Counter()
+        self.total = 0
+        for run in runs:
+            if not run.hidden and is_prose(run):
+                self.total += len(run.text)
+                for element in run.path:
+                    self.weights[element] += len(run.text)
+        self.kept = with_ancestors(elements.tagged("h1"))
+        if title is not None:
+            self.kept.update(title.path)
+
+    def among(self, found: Iterable[HtmlElement]) -> set[HtmlElement]:
+        """Those of these elements that are the site's."""
+        return {element for element in found if self.has(element)}
+
+    def has(self, element: HtmlElement) -> bool:
+        """Whether an element is the site's."""
+        tag, names = element.tag, self.elements.names.get(element)
+        names_site, names_comments = told_by(names) if names else (False, False)
+        is_sites = (
+            (names_site and tag != "p")  # a paragraph may be named after the paywall it stands behind
+            or tag in _TAGS
+            or element in self.elements.hidden
+            or element.get("role") in _ROLES
+        )
         # Comments may outweigh a short article, so the guard is another: a form, dates or authors inside.
-        is_comments = names_comments and title is not None and tag not in ("a", "span")
-        if not (is_sites or is_comments) or element in kept or tag in _KEPT_TAGS:
-            continue
-        if is_comments and round_comments is None:
-            found = (sign.getparent() for sign in root.xpath(_SIGNS_OF_COMMENTS))
-            round_comments = with_ancestors(parent for parent in found if parent is not None)
-        is_light = weights[element] <= PRUNE_SHARE * total
-        if (is_comments and element in (round_comments or ())) or (is_sites and is_light):
-            pruned.add(element)
-    return pruned
+        is_comments = names_comments and self.is_titled and tag not in ("a", "span")
+        if not (is_sites or is_comments) or tag in _KEPT_TAGS or element in self.kept:
+            return False
+        is_light = self.weights[element] <= PRUNE_SHARE * self.total
+        return (is_sites and is_light) or (is_comments and element in self.round_comments)
 
-
-def with_ancestors(elements: Iterable[HtmlElement]) -> set[HtmlElement]:
-    """These elements and all they stand in, each looked at once."""
-    found: set[HtmlElement] = set()
-    for element in elements:
-        above: HtmlElement | None = element
-        while above is not None and above not in found:
-            found.add(above)
-            above = above.getparent()
-    return found
-
-
-def told_by(element: HtmlElement) -> tuple[bool, bool]:
-    """Whether the classes or the id of an element name something of the site, and readers' comments."""
-    classes, name = element.get("class"), element.get("id")
-    of_site, of_comments = _told(classes) if classes else (False, False)
-    if name and not (of_site and of_comments):
-        also_site, also_comments = _told(name)
-        return of_site or also_site, of_comments or also_comments
-    return of_site, of_comments
+    @cached_property
+    def round_comments(self) -> set[HtmlElement]:
+        """The elements in which something marks a comment or the form for one."""
+        signs = [*self.elements.tagged("form", "textarea", "time")]
+        for element, names in self.elements.names.items():
+            if "comment" in names and ("comment" in (element.get("class") or "") or _COMMENT_ID.search(names)):
+                signs.append(element)
+        return with_ancestors(parent for sign in signs if (parent := sign.getparent()) is not None)
 
 
 @lru_cache(maxsize=20_000)
-def _told(names: str) -> tuple[bool, bool]:
+def told_by(names: str) -> tuple[bool, bool]:
+    """Whether the classes and the id of an element name something of the site, and readers' comments."""
     return bool(_NAMES.search(names)), bool(COMMENT_NAMES.search(names))

@@ -19,7 +19,7 @@ from lxml.html import HtmlElement
 
 from archive.config import Site
 from archive.extract.article import extract
-from archive.extract.metadata import bare
+from archive.extract.letters import bare
 from archive.extract.page import read_page
 from archive.extract.prose import is_prose
 from archive.extract.runs import Run, lines_of, read_runs
@@ -111,7 +111,7 @@ def sight(payload: Payload, capture: Capture, site: Site | None) -> Sighting | N
     own = _OnPage(article, [bare(finding.excerpt) for finding in extracted.findings])
     root = page.tree.find("body")
     chars, pieces = 0, list[Piece]()
-    for run in read_runs(page.tree if root is None else root)[:MAX_RUNS]:
+    for run in read_runs(page.tree if root is None else root, page.elements.hidden)[:MAX_RUNS]:
         chars += len(run.text)
         if chars > MAX_CHARS:
             break

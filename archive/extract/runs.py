@@ -7,10 +7,13 @@ piece of text is. A run remembers where in the tree its characters lie and can b
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from lxml import etree
 from lxml.html import HtmlElement
 
+from archive.extract.elements import inner_text, is_hidden
 from archive.model import BlockKind
 
 # Elements inside a line of text; every other element begins a new run.
@@ -111,13 +114,6 @@ TEXT_LIMIT_CHARS = 1_000_000  # of all runs; 18 times the longest of our samples
 PIECE_LIMIT = 400  # inline elements in one run; more begin another
 
 _SPACES, _SPACES_IN_LINE, _ROUND_BREAK = re.compile(r"\s+"), re.compile(r" {2,}"), re.compile(r" *\n *")
-_HIDING_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![\d.]*[1-9])|opacity\s*:\s*0(?![\d.]*[1-9])"
-    r"|text-indent\s*:\s*-\d{3,}|(?:left|top|right|bottom|margin-left|margin-top)\s*:\s*-\d{3,}",
-    re.IGNORECASE,
-)
-_NO_SIZE = re.compile(r"(?:^|[;\s])(?:height|width|max-height)\s*:\s*[01](?:px)?\s*(?:;|!|$)", re.IGNORECASE)
-_CLIPPED = re.compile(r"overflow\s*:\s*hidden|clip\s*:\s*rect", re.IGNORECASE)
 
 
 @dataclass(slots=True, eq=False)
@@ -153,45 +149,14 @@ class Run:
                 element.text = " "
 
 
-def read_runs(root: HtmlElement) -> list[Run]:
-    """All runs below `root`, in document order; those nobody sees are marked hidden."""
-    return _Reader().read(root)
-
-
-def is_hidden(element: HtmlElement) -> bool:
-    """Whether an element's own attributes keep it from being seen."""
-    if element.get("hidden") is not None:
-        return True
-    style = element.get("style")
-    if not style:
-        return False
-    return bool(_HIDING_STYLE.search(style) or (_CLIPPED.search(style) and _NO_SIZE.search(style)))
-
-
-def blank_element(element: HtmlElement) -> None:
-    """Take an element's text out of the tree and leave the element."""
-    for node in element.iter():
-        node.text = " " if node.text else None
-        if node is not element and node.tail:
-            node.tail = " "
-
-
-def inner_text(element: HtmlElement, *, limit: int, between: str = "") -> str:
-    """The text below an element, white space folded, up to some more than `limit` characters.
-
-    Elements that hold the rest of a page may be nested hundreds deep, so nobody may read all of each.
-    """
-    pieces, chars = [], 0
-    for piece in element.itertext():
-        pieces.append(str(piece[: limit + 1]))
-        chars += len(pieces[-1])
-        if chars > limit:
-            break
-    return " ".join(between.join(pieces).split())
+def read_runs(root: HtmlElement, hidden: Collection[HtmlElement] | None = None) -> list[Run]:
+    """All runs below `root`, in document order; those in an element that is `hidden` (None: look) are marked so."""
+    return _Reader(hidden).read(root)
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, hidden: Collection[HtmlElement] | None) -> None:
+        self.hidden = hidden
         self.runs: list[Run] = []
         self.pieces: list[tuple[str, HtmlElement, bool]] = []
         self.blocks: list[HtmlElement] = []
@@ -206,44 +171,55 @@ class _Reader:
         self.styled_line = False  # the first line was all in an inline element of its own, and a <br> came after it
 
     def read(self, root: HtmlElement) -> list[Run]:
+        hidden = self.hidden
+        if hidden is None:
+            hidden = {element for element in root.iter(etree.Element) if is_hidden(element)}
         self.blocks.append(root)
-        self.walk(root, root.tag)
+        walk = etree.iterwalk(root, events=("start", "end"))
+        for event, element in walk:
+            tag = element.tag
+            if event == "start":
+                if tag in SKIPPED and element is not root:
+                    walk.skip_subtree()
+                elif tag == "br":
+                    self.line_break(element)
+                else:
+                    self.open(element, tag, hides=element in hidden)
+                    if text := element.text:
+                        self.add(text, element, is_tail=False)
+                continue
+            if tag not in SKIPPED and tag != "br":
+                self.close(tag, hides=element in hidden)
+            if len(self.runs) >= RUN_LIMIT or self.chars >= TEXT_LIMIT_CHARS:
+                break
+            if element is not root and (tail := element.tail):
+                self.add(tail, element, is_tail=True)
         self.flush()
         return self.runs
 
-    def walk(self, element: HtmlElement, tag: str) -> None:
-        """An element and what is below it; the parser allows no deeper nesting than Python."""
-        hides, bolds = is_hidden(element), tag in BOLD
-        is_block = tag not in INLINE
-        if is_block:
+    def open(self, element: HtmlElement, tag: str, *, hides: bool) -> None:
+        if tag not in INLINE:
             self.flush()
             self.blocks.append(element)
+        elif tag == "a":
+            self.anchors.append(element)
+        elif tag in BOLD:
+            self.bolds += 1
         if hides:
             self.flush()
             self.hides += 1
-        if tag == "a":
-            self.anchors.append(element)
-        self.bolds += bolds
-        if element.text:
-            self.add(element.text, element, is_tail=False)
-        for child in element:
-            name = child.tag
-            if len(self.runs) >= RUN_LIMIT or self.chars >= TEXT_LIMIT_CHARS:
-                break
-            if name == "br":
-                self.line_break(child)
-            elif name not in SKIPPED and isinstance(name, str):
-                self.walk(child, name)
-            if child.tail:
-                self.add(child.tail, child, is_tail=True)
-        if is_block or hides:
+
+    def close(self, tag: str, *, hides: bool) -> None:
+        if tag not in INLINE:
             self.flush()
-        if is_block:
             self.blocks.pop()
-        self.hides -= hides
-        if tag == "a":
+        elif tag == "a":
             self.anchors.pop()
-        self.bolds -= bolds
+        elif tag in BOLD:
+            self.bolds -= 1
+        if hides:
+            self.flush()
+            self.hides -= 1
 
     def line_break(self, element: HtmlElement) -> None:
         is_second = self.pieces and not any(text.strip() for text, _, _ in self.pieces_since_break())

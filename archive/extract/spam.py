@@ -16,12 +16,14 @@ from lxml.html import HtmlElement
 
 from archive.config import Site
 from archive.extract.covert import Covert, canonical_elsewhere, find_covert
+from archive.extract.elements import blank_element, inner_text
 from archive.extract.hiding import is_by_class, is_switched
+from archive.extract.letters import bare
 from archive.extract.lexicon import tells, words_in
-from archive.extract.metadata import Head, bare
+from archive.extract.metadata import Head
 from archive.extract.page import Page
 from archive.extract.prose import is_prose
-from archive.extract.runs import Run, blank_element, inner_text
+from archive.extract.runs import Run
 from archive.extract.signals import (
     Judge,
     Piece,

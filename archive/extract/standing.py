@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from lxml.html import HtmlElement
 
+from archive.extract.elements import inner_text
 from archive.extract.hiding import Hiding, is_by_class
-from archive.extract.metadata import bare
-from archive.extract.runs import Run, inner_text
+from archive.extract.letters import bare
+from archive.extract.runs import Run
 from archive.extract.signals import MANY_DOMAINS, bare_host, other_host, union
 from archive.language import fold
 from archive.model import FindingKind

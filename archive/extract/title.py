@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from archive.extract.furniture import is_furniture
-from archive.extract.metadata import Head, bare, pieces_of, spans_of, without_site_name
+from archive.extract.letters import bare
+from archive.extract.metadata import Head
 from archive.extract.runs import HEADINGS, Run
 from archive.model import BlockKind
 
@@ -20,6 +21,10 @@ MAX_HEADING_CHARS, MAX_SLOTS = 400, 12
 AGREED = 0.6
 # Soft hyphens, zero-width spaces and joiners: where a line may break is no part of a title.
 _UNSEEN = dict.fromkeys(map(ord, "\xad\u200b\u2060\ufeff"))
+
+MAX_PIECES = 8  # of a page title; with more it is a list of keywords
+_SEPARATORS = re.compile(r"\s+[-|–—:•·/]+\s+|\s*[|｜]\s*|\s*::+\s+")
+_ARROWS = re.compile(rf"{_SEPARATORS.pattern}|\s*[»«]\s+")  # where they are no quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +169,37 @@ def _printed(text: str, runs: Sequence[Run]) -> tuple[str, Run | None]:
         if 3 * len(part) >= len(text) and (found := lines.get(bare(part))):
             return part, found
     return text, None
+
+
+# ---------------------------------------------------------------- the parts of a title
+
+
+def without_site_name(title: str, site_names: Iterable[str]) -> str:
+    """A page title without the parts that are the site's name."""
+    names = {bare(name) for name in site_names if name}
+    pieces = pieces_of(title)
+    while len(pieces) > 1 and bare(pieces[-1][0]) in names:
+        pieces.pop()
+    while len(pieces) > 1 and bare(pieces[0][0]) in names:
+        pieces.pop(0)
+    if not pieces:
+        return title.strip()
+    return title[pieces[0][1] : pieces[-1][2]].strip()
+
+
+def pieces_of(title: str) -> list[tuple[str, int, int]]:
+    """The parts of a title between its separators, with where they begin and end."""
+    found, begin = [], 0
+    quotes = "«" in title and "»" in title
+    for match in (_SEPARATORS if quotes else _ARROWS).finditer(title):
+        found.append((title[begin : match.start()], begin, match.start()))
+        begin = match.end()
+    found.append((title[begin:], begin, len(title)))
+    return [piece for piece in found if piece[0].strip()]
+
+
+def spans_of(title: str) -> list[str]:
+    """A title, and what is left of it without parts at its ends, the longest first."""
+    pieces = pieces_of(title)[:MAX_PIECES]
+    ends = [(first, last) for first in range(len(pieces)) for last in range(first, len(pieces))]
+    return sorted((title[pieces[first][1] : pieces[last][2]].strip() for first, last in ends), key=len, reverse=True)
