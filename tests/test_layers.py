@@ -22,6 +22,8 @@ LAYERS = (
     (
         "archive.surt",
         "archive.folding",
+        "archive.dictionary",
+        "archive.turkish",
         "archive.stems",
         "archive.language",
         "archive.dates",
@@ -90,8 +92,8 @@ HOMES = {
     "pywb": ("archive.replay",),
     "scrapy": ("crawler",),
     "selectolax": ("crawler",),
-    "simplemma": ("archive.stems",),
-    "snowballstemmer": ("archive.stems",),
+    "simplemma": ("archive.dictionary",),
+    "snowballstemmer": ("archive.dictionary",),
     "sqlite_utils": (
         "archive.schema",
         "archive.alarms",
@@ -127,7 +129,8 @@ FRONT_ROOM = "archive.api"  # `from archive import Archive` gives this one, when
 
 # No file, socket, clock, chance or logger: the time and the bytes are arguments.
 PURE = (
-    *("archive.model", "archive.surt", "archive.folding", "archive.stems", "archive.language", "archive.dates"),
+    *("archive.model", "archive.surt", "archive.folding", "archive.dictionary", "archive.turkish", "archive.stems"),
+    *("archive.language", "archive.dates"),
     *("archive.times", "archive.expression", "archive.snippets"),
     *("archive.extract", "crawler.revisit"),
 )
