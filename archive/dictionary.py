@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simplemma.strategies import DictionaryLookupStrategy
     from snowballstemmer import stemmer
 
 
 def lemma_of(word: str, language: str) -> str | None:
-    """The lemma; None for a word that the dictionary lacks."""
-    found: str | None = _dictionary(language).get_lemma(word, language) if word else None
-    return found
+    """The lemma of a word in small letters; None for one that the dictionary lacks."""
+    dictionary = _dictionary(language)
+    # Names are in it with their capital.
+    return dictionary.get(word) or dictionary.get(word.capitalize()) if word else None
 
 
 @cache
-def _dictionary(language: str) -> DictionaryLookupStrategy:
+def _dictionary(language: str) -> Mapping[str, str]:
     """simplemma's dictionary, loaded at its first word: Turkish 1 s and 105 MB, at 1 µs a word.
 
     Russian would take 130 MB more, for a language seldom met here: its thrifty form takes 20 MB, at 40 µs a word.
     """
-    from simplemma.strategies import DictionaryLookupStrategy  # 0.1 s to import; who only folds needs none of it
-    from simplemma.strategies.dictionaries import LOW_MEMORY_DICTIONARY_FACTORY
+    from simplemma.strategies import dictionaries  # 0.1 s to import; who only folds needs none of it
 
-    return DictionaryLookupStrategy() if language == "tr" else DictionaryLookupStrategy(LOW_MEMORY_DICTIONARY_FACTORY)
+    thrifty, quick = dictionaries.LOW_MEMORY_DICTIONARY_FACTORY, dictionaries.DefaultDictionaryFactory()
+    return (quick if language == "tr" else thrifty).get_dictionary(language)
 
 
 @cache

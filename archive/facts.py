@@ -162,12 +162,13 @@ def add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules
 
 def _add_version(db: Database, capture: Capture, article: Article, site: Site | None) -> int:
     """The wording a capture shows. Of several captures with one wording, the earliest fills the fields."""
-    version = stable_id(capture.urlkey, article.text_digest)
+    text_digest = article.text_digest
+    version = stable_id(capture.urlkey, text_digest)
     canonical = urlkey(urljoin(capture.url, article.canonical)) if article.canonical else None
     fields: dict[str, object] = {
         "id": version,
         "article": capture.urlkey,
-        "text_digest": article.text_digest,
+        "text_digest": text_digest,
         "url": capture.url,
         "site": site.name if site else None,
         "title": article.title,

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain
 
 from archive.folding import FOLDED, fold, lower
 from archive.stems import terms_of_word
@@ -214,7 +214,7 @@ def read_words(text: str, language: str | None = None) -> list[Word]:
     """The words of a text in their order; `language` as in `search_terms`."""
     text = unicodedata.normalize("NFC", text)
     if not _RARE_SIGN.search(text):
-        return list(map(_read, _WORD.findall(text), repeat("tr")))
+        return list(chain.from_iterable(map(_LATIN.__getitem__, text.split())))
     text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
     words = _WORD.findall(_LATIN_I_IN_CYRILLIC.sub("і", text))
     others = "".join(word for word in words if word[0] > _LAST_LATIN)
@@ -232,6 +232,19 @@ def _read(word: str, language: str | None) -> Word:
     return Word(form, terms, " ".join(terms), rows)
 
 
+class _Latin(dict[str, tuple[Word, ...]]):
+    """What stands between two spaces → its words, as met so far: twice as quick as to look for words in the text."""
+
+    def __missing__(self, piece: str) -> tuple[Word, ...]:
+        if len(self) >= WORDS_REMEMBERED:
+            self.clear()
+        words = tuple(_read(word, "tr") for word in _WORD.findall(piece))
+        if len(piece) <= MOST_WORD_LETTERS:
+            self[piece] = words
+        return words
+
+
+_LATIN = _Latin()
 _LAST_LATIN = "ʯ"
 # What most texts have none of, and takes longer: invisible signs, accents on their own, letters that are not Latin.
 _RARE_SIGN = re.compile("[\u00ad\u02b0-\u1fff\u200b-\u200d\u2060\u2c00-\U0010ffff]")

@@ -169,6 +169,8 @@ def _derived_noun(written: str, lemma: str) -> str | None:
 
 # ---------------------------------------------------------------- forms, to ask the dictionary for
 
+_REMEMBERED = 16_384  # lemmas, of which most are asked for again
+
 
 def _with(stem: str, ending: str) -> str:
     """`stem` and an ending written with e, in vowel harmony: "oku" and "mek" are "okumak"."""
@@ -191,11 +193,13 @@ def _last_vowel(word: str) -> str:
     return next((letter for letter in reversed(word) if letter in _VOWELS), "e")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _is_noun(word: str) -> bool:
     """Whether the dictionary knows a noun's plural forms as forms of this word."""
     return all(_lemma(_with(word, ending)) == word for ending in ("ler", "lerde", "lerin"))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _is_verb(stem: str) -> bool:
     """Whether the dictionary knows the infinitive, the present or the past as a form of this stem."""
     return _has_infinitive(stem) or _lemma(_past(stem)) == stem
