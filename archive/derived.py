@@ -13,64 +13,56 @@ from sqlite_utils import Database
 
 from archive.duplicates import derive_duplicates
 from archive.edits import derive_edits
-from archive.language import search_pairs
 from archive.model import PageKind
 from archive.schema import stable_id
+from archive.search_rows import Said, SearchRows
 
 
 def derive(db: Database, keys: Iterable[str]) -> None:
     """Make the article rows of these urlkeys, and of the pages joined to them, anew from all captures."""
-    todo = set(keys)
-    for key in keys:
-        for (first,) in db.execute(
-            "SELECT DISTINCT first_page FROM versions WHERE article = ? AND first_page NOT NULL", [key]
-        ):
-            todo.add(first)
-        for (part,) in db.execute(
-            "SELECT DISTINCT article FROM versions WHERE first_page = ? OR canonical = ?", [key, key]
-        ):
-            todo.add(part)
-    for key in sorted(todo):
-        # A 304 says that the page is as it was: it shows what the 200 before it shows.
-        db.execute(
-            "UPDATE captures AS n SET (version, comment_count) ="
-            " (SELECT c.version, c.comment_count FROM captures c WHERE c.urlkey = n.urlkey"
-            " AND c.status = 200 AND c.truncated IS NULL"
-            " AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
-            " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1) WHERE n.urlkey = ? AND n.status = 304",
-            [key],
-        )
-        db.execute(
-            "DELETE FROM search_older WHERE rowid IN (SELECT id FROM versions WHERE article = ? AND NOT EXISTS"
-            " (SELECT 1 FROM captures WHERE captures.version = versions.id))",
-            [key],
-        )
-        db.execute(
-            "DELETE FROM versions WHERE article = ? AND NOT EXISTS"
-            " (SELECT 1 FROM captures WHERE captures.version = versions.id)",
-            [key],
-        )
-        _mark_unfilled(db, key)
-        db.execute(
-            "UPDATE versions SET (seen_to, captures) ="
-            " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id),"
-            " (seen_from, warc, offset) = (SELECT captured_at, warc, offset FROM captures WHERE version = versions.id"
-            " AND status IS NOT 304 ORDER BY captured_at, warc, offset LIMIT 1) WHERE article = ?",
-            [key],
-        )
+    todo = _with_joined(db, set(keys))
+    these, rows = json.dumps(todo), SearchRows(db)
+    # A 304 says that the page is as it was: it shows what the 200 before it shows.
+    db.execute(
+        "UPDATE captures AS n SET (version, comment_count) ="
+        " (SELECT c.version, c.comment_count FROM captures c WHERE c.urlkey = n.urlkey"
+        " AND c.status = 200 AND c.truncated IS NULL"
+        " AND (c.captured_at, c.warc, c.offset) < (n.captured_at, n.warc, n.offset)"
+        " ORDER BY c.captured_at DESC, c.warc DESC, c.offset DESC LIMIT 1)"
+        f" WHERE n.urlkey IN {_THESE} AND n.status = 304",
+        [these],
+    )
+    unshown = "NOT EXISTS (SELECT 1 FROM captures WHERE captures.version = versions.id)"
+    for version in _dicts(db, f"SELECT * FROM versions WHERE article IN {_THESE} AND {unshown}", [these]):
+        rows.remove("search_older", _id(version), Said.of(version))
+        db.execute("DELETE FROM versions WHERE id = ?", [version["id"]])
+    _mark_unfilled(db, these)
+    db.execute(
+        "UPDATE versions SET (seen_to, captures) ="
+        " (SELECT max(captured_at), count(*) FROM captures WHERE version = versions.id),"
+        " (seen_from, warc, offset) = (SELECT captured_at, warc, offset FROM captures WHERE version = versions.id"
+        " AND status IS NOT 304 ORDER BY captured_at, warc, offset LIMIT 1)"
+        f" WHERE article IN {_THESE}",
+        [these],
+    )
+    for key in todo:
         _derive_comments(db, key)
         derive_edits(db, key)
-    for key in sorted(todo):
-        _derive_article(db, key)
+    for key in todo:
+        _derive_article(db, key, rows)
+    rows.settle()
     derive_duplicates(db, map(stable_id, todo))
 
 
-def _mark_unfilled(db: Database, key: str) -> None:
+_THESE = "(SELECT value FROM json_each(?))"
+
+
+def _mark_unfilled(db: Database, these: str) -> None:
     """Have the earliest capture of a wording read again where the one that filled its fields shows it no longer."""
     unfilled = db.execute(
-        "SELECT id FROM versions v WHERE article = ? AND NOT EXISTS (SELECT 1 FROM captures c"
+        f"SELECT id FROM versions v WHERE article IN {_THESE} AND NOT EXISTS (SELECT 1 FROM captures c"
         " WHERE c.warc = v.warc AND c.offset = v.offset AND c.version = v.id)",
-        [key],
+        [these],
     )
     for (version,) in unfilled.fetchall():
         db.execute(
@@ -78,6 +70,28 @@ def _mark_unfilled(db: Database, key: str) -> None:
             " WHERE version = ? AND status IS NOT 304 ORDER BY captured_at, warc, offset LIMIT 1)",
             [version],
         )
+
+
+def _with_joined(db: Database, keys: set[str]) -> list[str]:
+    """These urlkeys, those of their first pages, and of the pages that continue or copy them, in order."""
+    these = json.dumps(sorted(keys))
+    joined = db.execute(
+        f"SELECT first_page FROM versions WHERE article IN {_THESE} AND first_page NOT NULL"
+        f" UNION SELECT article FROM versions WHERE first_page IN {_THESE}"
+        f" UNION SELECT article FROM versions WHERE canonical IN {_THESE}",
+        [these, these, these],
+    )
+    return sorted(keys.union(key for (key,) in joined))
+
+
+def _dicts(db: Database, sql: str, values: list[object]) -> list[dict[str, object]]:
+    cursor = db.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _id(row: dict[str, object]) -> int:
+    return int(str(row["id"]))
 
 
 def _derive_comments(db: Database, key: str) -> None:
@@ -115,14 +129,13 @@ _CURRENT = (
 )
 
 
-def _gone_at(db: Database, key: str) -> str | None:
+def _gone_at(db: Database, key: str, *, after: str) -> str | None:
     """The first capture, since the article was there last, that answers "not found" or sends us to the front page."""
     later = db.execute(
         "SELECT captured_at, url, status, kind, location FROM captures WHERE urlkey = ?"
         " AND (status IN (404, 410) OR kind = 'gone' OR status BETWEEN 300 AND 399 AND location IS NOT NULL)"
-        " AND captured_at > (SELECT max(captured_at) FROM captures WHERE urlkey = ? AND version IS NOT NULL)"
-        " ORDER BY captured_at",
-        [key, key],
+        " AND captured_at > ? ORDER BY captured_at",
+        [key, after],
     )
     for at, url, status, kind, location in later:
         if status in (404, 410) or kind == PageKind.GONE or _is_front_page(url, location):
@@ -141,53 +154,48 @@ def _is_front_page(url: str, location: str) -> bool:
 
 
 def _current(db: Database, key: str) -> dict[str, object] | None:
-    return next(iter(db.query(_CURRENT, [key])), None)
+    return next(iter(_dicts(db, _CURRENT, [key])), None)
 
 
-def _derive_article(db: Database, key: str) -> None:
+def _derive_article(db: Database, key: str, rows: SearchRows) -> None:
     identity = stable_id(key)
-    _remove_article(db, identity)
+    before = _said_before(db, identity)
+    if before:
+        _remove_article(db, identity)
     now = _current(db, key)
     if now is None or _belongs_elsewhere(db, key, now):
+        if before:
+            rows.remove("search", identity, before)
+            for version in _dicts(db, "SELECT * FROM versions WHERE article = ?", [key]):
+                rows.remove("search_older", _id(version), Said.of(version))
         return
-    parts = [now, *_continuations(db, key, now)]
+    parts = [now, *_continuations(db, key)]
     text = "\n\n".join(str(part["text"]) for part in parts)
-    gone_at = _gone_at(db, key)
-    seen = db.execute(
+    first_seen_at, last_seen_at, versions = db.execute(
         "SELECT min(captured_at), max(captured_at), count(DISTINCT version) FROM captures"
         " WHERE urlkey = ? AND version IS NOT NULL",
         [key],
     ).fetchone()
-    copied = (
-        "site",
-        "title",
-        "lead",
-        "section",
-        "language",
-        "published_at",
-        "published_precision",
-        "published_as",
-        "modified_at",
-        "access",
+    db.execute(
+        _ARTICLE,
+        [
+            identity,
+            key,
+            now["c_url"],
+            *(now[name] for name in _COPIED),
+            now["c_comment_count"],
+            text,
+            len(parts),
+            now["id"],
+            versions,
+            first_seen_at,
+            last_seen_at,
+            _gone_at(db, key, after=last_seen_at),
+            now["c_warc"],
+            now["c_offset"],
+        ],
     )
-    row: dict[str, object] = {
-        "id": identity,
-        "urlkey": key,
-        "url": now["c_url"],
-        **{name: now[name] for name in copied},
-        "comment_count": now["c_comment_count"],
-        "text": text,
-        "pages": len(parts),
-        "version": now["id"],
-        "versions": seen[2],
-        "first_seen_at": seen[0],
-        "last_seen_at": seen[1],
-        "gone_at": gone_at,
-        "warc": now["c_warc"],
-        "offset": now["c_offset"],
-    }
-    db.table("articles").insert(row)
-    authors, tags = json.loads(str(now["authors"])), json.loads(str(now["tags"]))
+    authors, tags, images = (json.loads(str(now[name])) for name in ("authors", "tags", "images"))
     db.conn.executemany(
         "INSERT INTO article_authors VALUES (?, ?, ?)", [(identity, name, place) for place, name in enumerate(authors)]
     )
@@ -195,23 +203,45 @@ def _derive_article(db: Database, key: str) -> None:
     db.conn.executemany(
         "INSERT INTO images (article, position, url, alt, caption, credit, width, height)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(identity, place, *_of_image(image)) for place, image in enumerate(json.loads(str(now["images"])))],
+        [(identity, place, *_of_image(image)) for place, image in enumerate(images)],
     )
-    _add_to_search(db, identity, now, text, names=[*authors, *tags, str(now["section"] or "")])
-    _add_older(db, key, now)
+    rows.put("search", identity, Said.of(now, text), before=before)
+    if before or versions > 1:
+        _put_older(db, key, now, rows)
 
 
-def _add_older(db: Database, key: str, now: dict[str, object]) -> None:
-    """Make the wordings found that an article showed before; one that was found already says what it said."""
-    db.execute("DELETE FROM search_older WHERE rowid = ?", [now["id"]])
-    older = db.query(
-        "SELECT * FROM versions WHERE article = ? AND id <> ? AND id NOT IN"
-        " (SELECT rowid FROM search_older WHERE rowid IN (SELECT id FROM versions WHERE article = ?))",
-        [key, now["id"], key],
+_COPIED = (
+    *("site", "title", "lead", "section", "language", "published_at", "published_precision", "published_as"),
+    *("modified_at", "access"),
+)
+_COLUMNS = (
+    *("id", "urlkey", "url", *_COPIED, "comment_count", "text", "pages", "version", "versions", "first_seen_at"),
+    *("last_seen_at", "gone_at", "warc", "offset"),
+)
+_ARTICLE = f"INSERT INTO articles ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+
+
+def _put_older(db: Database, key: str, now: dict[str, object], rows: SearchRows) -> None:
+    """Make the wordings found that an article showed before."""
+    for version in _dicts(db, "SELECT * FROM versions WHERE article = ?", [key]):
+        if version["id"] == now["id"]:
+            rows.remove("search_older", _id(version), Said.of(version))
+        else:
+            rows.put("search_older", _id(version), Said.of(version))
+
+
+def _said_before(db: Database, identity: int) -> Said | None:
+    """What of an article is searched so far; None where it has no row."""
+    row = db.execute("SELECT title, lead, text, section, language FROM articles WHERE id = ?", [identity]).fetchone()
+    if row is None:
+        return None
+    title, lead, text, section, language = row
+    names = db.execute(
+        "SELECT author FROM (SELECT author FROM article_authors WHERE article = ?1 ORDER BY position)"
+        " UNION ALL SELECT tag FROM article_tags WHERE article = ?1",
+        [identity],
     )
-    for version in list(older):
-        names = [*json.loads(str(version["authors"])), *json.loads(str(version["tags"])), str(version["section"] or "")]
-        _add_to_search(db, int(str(version["id"])), version, str(version["text"]), names=names, table="search_older")
+    return Said(title, f"{lead or ''}\n{text}", " ".join([*(name for (name,) in names), section or ""]), language)
 
 
 def _of_image(image: dict[str, object]) -> tuple[object, ...]:
@@ -219,13 +249,8 @@ def _of_image(image: dict[str, object]) -> tuple[object, ...]:
 
 
 def _remove_article(db: Database, identity: int) -> None:
-    for table, column in (
-        ("search", "rowid"),
-        ("article_authors", "article"),
-        ("article_tags", "article"),
-        ("images", "article"),
-    ):
-        db.execute(f"DELETE FROM {table} WHERE {column} = ?", [identity])
+    for table in ("article_authors", "article_tags", "images"):
+        db.execute(f"DELETE FROM {table} WHERE article = ?", [identity])
     db.execute("DELETE FROM articles WHERE id = ?", [identity])
 
 
@@ -240,21 +265,9 @@ def _belongs_elsewhere(db: Database, key: str, version: dict[str, object]) -> bo
     return target is not None and target["title"] == version["title"]
 
 
-def _continuations(db: Database, key: str, first: dict[str, object]) -> list[dict[str, object]]:
+def _continuations(db: Database, key: str) -> list[dict[str, object]]:
     keys = [
         row[0] for row in db.execute("SELECT DISTINCT article FROM versions WHERE first_page = ? AND page > 1", [key])
     ]
     pages = [page for page in (_current(db, part) for part in keys) if page and page["first_page"] == key]
     return sorted(pages, key=lambda page: (page["page"], page["article"]))
-
-
-def _add_to_search(
-    db: Database, identity: int, version: dict[str, object], text: str, *, names: list[str], table: str = "search"
-) -> None:
-    language = str(version["language"]) if version["language"] else None
-    title = search_pairs(str(version["title"]), language)
-    body = search_pairs(f"{version['lead'] or ''}\n{text}", language)
-    others = search_pairs(" ".join(names), language)
-    columns = [" ".join(term for _, term in pairs) for pairs in (title, body, others)]
-    db.execute(f"INSERT INTO {table} (rowid, title, body, names) VALUES (?, ?, ?, ?)", [identity, *columns])
-    db.conn.executemany("INSERT OR IGNORE INTO terms VALUES (?, ?)", sorted({*title, *body, *others}))

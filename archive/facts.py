@@ -203,12 +203,13 @@ def _add_version(db: Database, capture: Capture, article: Article, site: Site | 
     Where the one that filled them shows another wording by now, any may: archive/derived.py sees to it that the
     earliest does in the end.
     """
-    version = stable_id(capture.urlkey, article.text_digest)
+    text_digest = article.text_digest
+    version = stable_id(capture.urlkey, text_digest)
     canonical = urlkey(urljoin(capture.url, article.canonical)) if article.canonical else None
     fields: dict[str, object] = {
         "id": version,
         "article": capture.urlkey,
-        "text_digest": article.text_digest,
+        "text_digest": text_digest,
         "url": capture.url,
         "site": site.name if site else None,
         "title": article.title,
@@ -238,16 +239,14 @@ def _add_version(db: Database, capture: Capture, article: Article, site: Site | 
     }
     names = ", ".join(f'"{name}"' for name in fields)
     update = ", ".join(f'"{name}" = excluded."{name}"' for name in fields if name != "id")
-    filled = db.execute(
+    db.execute(
         f"INSERT INTO versions ({names}) VALUES ({', '.join('?' * len(fields))})"
         f" ON CONFLICT (id) DO UPDATE SET {update}"
         ' WHERE (excluded.seen_from, excluded.warc, excluded."offset") <= (seen_from, warc, "offset")'
         " OR NOT EXISTS (SELECT 1 FROM captures c WHERE c.warc = versions.warc"
         ' AND c."offset" = versions."offset" AND c.version = versions.id)',
         list(fields.values()),
-    ).rowcount
-    if filled:  # authors and tags are searched too: its words are made anew with the rest of what is derived
-        db.execute("DELETE FROM search_older WHERE rowid = ?", [version])
+    )
     return version
 
 

@@ -13,9 +13,8 @@ from itertools import islice, product
 from sqlite_utils import Database
 
 from archive.expression import Node, leaves
-from archive.language import search_pairs
+from archive.language import noun_beginnings, search_pairs
 from archive.snippets import Marked
-from archive.stems import noun_beginnings
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from archive.language import fold, lower, search_pairs, search_terms
+from archive.language import fold, lower, read_words, search_pairs, search_terms
 
 ROOT = Path(__file__).parents[1]
 SENTENCES = {"tr": "turkish_sentences_dev.jsonl.gz", "kk": "kazakh_sentences_dev.jsonl.gz"}
@@ -115,7 +115,7 @@ def approaches(sentences: Sequence[Sentence], language: str) -> dict[str, tuple[
     shadow = [" ".join(search_terms(text, language)) for text in texts]
     vocabulary: dict[str, set[str]] = defaultdict(set)
     for text in texts:
-        for form, term in search_pairs(text, language):
+        for form, term in (row for word in read_words(text, language) for row in word.rows):
             vocabulary[form].add(term)
 
     # A reader names no language, so the queries do not either.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archive.language import find_words, fold, language_of, lower, search_pairs, search_terms, written_words
+from archive.language import find_words, fold, language_of, lower, read_words, search_pairs, search_terms, written_words
 
 SHARED_SENTENCES = Path(__file__).parents[2] / "shared" / "data" / "search"
 
@@ -134,6 +134,14 @@ SAME = [
     ("okşamak", "okşar", "okşuyor"),
     ("okumak", "oku", "okuyor"),
     ("Evenler", "Evenlerin", "evenlerden"),
+    ("gerçekleştirdi", "gerçekleştirildi", "gerçekleşmesi", "gerçekleştirebilmek"),  # and not "gerçek", truth
+    ("çevirdi", "çevrildi", "çevrilen", "CEVIRMEK"),
+    ("belirtmek", "belirtti", "belirtiyor"),
+    ("dönmek", "döndü", "dönen", "dönenler"),
+    ("sever", "severler", "sevdi"),
+    ("taşır", "taşıyor", "taşımak"),
+    ("merkez", "merkezi", "merkezinde", "MERKEZİ"),
+    ("amaç", "amaçla", "amacı"),
     ("secim", "seçim", "SEÇİM"),  # and not "seci" of mine
     ("Qazaqstan", "QAZAQSTANDA", "Qazaqstannyñ", "Қазақстан"),
     ("jañalyqtar", "жаңалықтар"),
@@ -164,6 +172,23 @@ def test_forms_of_one_word_have_one_term(forms: tuple[str, ...]) -> None:
 )
 def test_other_words_have_other_terms(one: str, other: str) -> None:
     assert search_terms(one) != search_terms(other)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found", "not_found"),
+    [
+        ("kalmak", "kalan", "kalın"),
+        ("görüşmek", "görüşme", "görünüş"),
+        ("kuşku", "kuşkusuz", "kuşak"),
+    ],
+)
+def test_a_word_also_stands_for_the_forms_that_are_words_of_their_own(typed: str, found: str, not_found: str) -> None:
+    """Not the other way round: who looks for a minister, "bakan", does not mean everybody who looks."""
+    rows = {row for word in read_words(f"{found} {not_found}") for row in word.rows}
+    (root,), (term,) = search_terms(typed), search_terms(found)
+
+    assert [one for form, one in rows if form == root] == [term]
+    assert root not in [one for form, one in rows if form == fold(found)]
 
 
 def test_terms_come_in_the_order_of_the_text() -> None:

@@ -22,6 +22,8 @@ LAYERS = (
     (
         "archive.surt",
         "archive.folding",
+        "archive.dictionary",
+        "archive.turkish",
         "archive.stems",
         "archive.language",
         "archive.dates",
@@ -52,6 +54,7 @@ LAYERS = (
         "archive.query",
         "archive.reference",
         "archive.search",
+        "archive.search_rows",
         "archive.sql",
         "archive.suggest",
         "archive.vocabulary",
@@ -109,8 +112,8 @@ HOMES = {
     "pywb": ("archive.replay",),
     "scrapy": ("crawler",),
     "selectolax": ("crawler",),
-    "simplemma": ("archive.stems",),
-    "snowballstemmer": ("archive.stems",),
+    "simplemma": ("archive.dictionary",),
+    "snowballstemmer": ("archive.dictionary",),
     "sqlite_utils": (
         "archive.schema",
         "archive.alarms",
@@ -127,6 +130,7 @@ HOMES = {
         "archive.looks",
         "archive.query",
         "archive.search",
+        "archive.search_rows",
         "archive.suggest",
         "archive.vocabulary",
         "archive.versions",
@@ -150,7 +154,8 @@ FRONT_ROOM = "archive.api"  # `from archive import Archive` gives this one, when
 
 # No file, socket, clock, chance or logger: the time and the bytes are arguments.
 PURE = (
-    *("archive.model", "archive.surt", "archive.folding", "archive.stems", "archive.language", "archive.dates"),
+    *("archive.model", "archive.surt", "archive.folding", "archive.dictionary", "archive.turkish", "archive.stems"),
+    *("archive.language", "archive.dates"),
     *("archive.times", "archive.expression", "archive.snippets", "archive.substance", "archive.tokens"),
     *("archive.extract", "crawler.revisit"),
 )
