@@ -112,6 +112,21 @@ def test_labels_lie_and_bytes_do_not(body: bytes, content_type: str, text: str) 
     assert text in decode(body, content_type)[0]
 
 
+def test_no_control_character_reaches_a_title_or_a_text() -> None:
+    """What a page has for ’ in windows-1252 is read as it is meant; what would clear a terminal is gone."""
+    said = "Almatı\x92da köprü \x9b2J açıldı\x1b[2J, trafik \x93akşam\x94 rahatladı.\x81"
+    told = json.dumps({"@type": "NewsArticle", "headline": said, "articleSection": said, "author": said})
+    head = f'<title>{said}</title><script type="application/ld+json">{told}</script>'
+    html = f"<html><head>{head}</head><body><h1>{said}</h1><p>20 Mart 2024</p><p>{said * 9}</p>"
+
+    read = extract(payload(html.encode(), "text/html"), capture("https://a.example/kopru/", CAPTURED_AT), None)
+
+    assert read.article is not None, read.reason
+    assert "Almatı’da köprü" in read.article.title and "“akşam”" in read.article.text
+    shown = f"{read.article.title}{read.article.section}{read.article.authors}{read.article.lead}{read.article.text}"
+    assert not [letter for letter in shown if letter != "\n" and (letter < " " or "\x7f" <= letter < "\xa0")]
+
+
 @pytest.mark.parametrize(
     "written, expected, precision",
     [

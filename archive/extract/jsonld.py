@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from archive.extract.elements import Elements
+from archive.extract.letters import as_meant
 
 JSON_LIMIT_CHARS = 1_000_000
 JSON_DEPTH, JSON_NODES = 8, 2_000
@@ -109,7 +110,7 @@ def clean(text: str) -> str:
 
 def without_half_letters(text: str) -> str:
     """`text` without what JSON and scripts can name and no database keeps: halves of letters, control characters."""
-    return _NO_LETTER.sub("", text)
+    return as_meant(_NO_LETTER.sub("", text))
 
 
 def unescape(text: str) -> str:

@@ -17,6 +17,7 @@ from lxml import etree
 from lxml.html import HtmlElement
 
 from archive.extract.elements import Elements
+from archive.extract.letters import as_meant
 from archive.model import Capture, Payload, UnknownCodingError
 
 # 20 times the mean page of our samples (240 KB); what comes after is counters and scripts.
@@ -98,7 +99,7 @@ def read_page(payload: Payload, capture: Capture) -> Page | None:
     if not is_html(payload.content_type or capture.content_type, body):
         return None
     text, encoding = decode(body, payload.content_type)
-    before, document, after = _borders(_without_controls(text))
+    before, document, after = _borders(as_meant(_without_controls(text)))
     tree = _parse(document)
     if tree is None:
         return None
