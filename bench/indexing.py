@@ -78,27 +78,47 @@ def main() -> None:
 # ---------------------------------------------------------------- rebuilds
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Spent:
+    """What one command took."""
+
+    seconds: float  # by the clock
+    processor: float  # seconds of all its processes
+    others: float  # share of the processors that other programmes had meanwhile
+
+
 def rebuilds(directory: ArchiveDir, count: int, rounds: int) -> None:
     """One process that reads, and one a core."""
     muragat(directory, "index")
-    spent: dict[int, list[tuple[float, float]]] = {1: [], cores(): []}
+    spent: dict[int, list[Spent]] = {1: [], cores(): []}
     for _ in range(rounds):
         for jobs, times in spent.items():
-            times.append(_timed(lambda jobs=jobs: muragat(directory, "index", "--rebuild", "--jobs", str(jobs))))  # type: ignore[misc]
-    print(f"\n{'muragat index --rebuild':28}{'seconds':>9}{'pages/s':>9}{'of the processors':>19}")
+            times.append(_spent(lambda jobs=jobs: muragat(directory, "index", "--rebuild", "--jobs", str(jobs))))  # type: ignore[misc]
+    print(f"\n{'muragat index --rebuild':28}{'seconds':>9}{'pages/s':>9}{'of processors':>15}{'others had':>12}")
     for jobs, times in spent.items():
-        wall, cpu = min(times)
-        print(f"{f'--jobs {jobs}':28}{wall:9.1f}{count / wall:9.0f}{cpu:19.1f}")
-    ratio = min(spent[1])[0] / min(spent[cores()])[0]
-    print(f"{cores()} jobs are {ratio:.2f} times as fast as one; the goal on 2 cores is {GOAL_RATIO}")
+        one = min(times)
+        name = f"--jobs {jobs}"
+        print(f"{name:28}{one.seconds:9.1f}{count / one.seconds:9.0f}{one.processor:13.1f} s{one.others:12.0%}")
+    alone, many = (min(times) for times in spent.values())
+    print(
+        f"{cores()} jobs are {alone.seconds / many.seconds:.2f} times as fast as one; the goal on 2 cores is {GOAL_RATIO}"
+    )
+    ideal = alone.processor / many.processor * cores()
+    print(f"by the time of the processors they would be {ideal:.2f} times as fast, if nothing else ran")
 
 
-def _timed(act: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock, and of the processors, in children."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+def _spent(act: Callable[[], object]) -> Spent:
+    before, began, busy = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter(), _busy()
     act()
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    ours = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Spent(wall, ours, max(0.0, _busy() - busy - ours) / wall / cores())
+
+
+def _busy() -> float:
+    """Seconds that all processors have worked since the machine started."""
+    user, nice, system, *_ = (int(part) for part in Path("/proc/stat").read_text().split()[1:4])
+    return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
 def muragat(directory: ArchiveDir, *words: str) -> None:
