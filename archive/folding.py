@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
+
+LINE_LIMIT_CHARS = 1_000  # what is longer is not remembered
 
 
 def fold(text: str) -> str:
@@ -12,7 +15,15 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower().replace("`", "'")
+    return _fold_line(text) if len(text) <= LINE_LIMIT_CHARS else _fold(text)
+
+
+def _fold(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(FOLDED).lower()
+
+
+# Of one page, each line is compared with this and that. To look up each letter takes longer than most comparisons.
+_fold_line = lru_cache(maxsize=1_024)(_fold)
 
 
 def _folding_table() -> dict[int, str | None]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,6 +54,10 @@ _FUNCTION_WORDS = {
         "uz": "va bu bilan uchun ham bir o'z bo'lgan deb edi esa yoki",
     }.items()
 }
+_SPOKEN_WITH = {
+    word: tuple(language for language, known in _FUNCTION_WORDS.items() if word in known)
+    for word in frozenset().union(*_FUNCTION_WORDS.values())
+}
 
 
 def language_of(text: str, *, hint: str | None = None) -> str | None:
@@ -63,49 +66,58 @@ def language_of(text: str, *, hint: str | None = None) -> str | None:
     By script and by letters that one language has, then by function words. `hint` is what stands around the text: it is
     the answer where the text is too short to tell and `hint` has the same script.
     """
-    signs = Counter(unicodedata.normalize("NFC", text))
-    letters = Counter({sign: count for sign, count in signs.items() if sign.isalpha()})
-    cyrillic = sum(count for letter, count in letters.items() if "Ѐ" <= letter <= "ӿ")
-    latin = sum(count for letter, count in letters.items() if letter < "ʰ" or "Ḁ" <= letter <= "ỿ")
-    if cyrillic + latin < letters.total() / 2 or not letters:
+    text = unicodedata.normalize("NFC", text)
+    cyrillic, latin = _count(_CYRILLIC, text), _count(_LATIN, text)
+    known = cyrillic + latin
+    if not known or (known < len(text) / 2 and known < sum(map(str.isalpha, text)) / 2):
         return None
-    return (
-        _cyrillic_language(text, letters, cyrillic, hint)
-        if cyrillic > latin
-        else _latin_language(text, letters, latin, hint)
-    )
+    return _cyrillic_language(text, cyrillic, hint) if cyrillic > latin else _latin_language(text, latin, hint)
 
 
-def _share(letters: Counter[str], wanted: str, total: int) -> float:
-    return sum(letters[letter] for letter in wanted) / total
+# Letters of both scripts up to ӿ and ỿ, and those that one language has or few have. Found words at a time: to count
+# each letter takes four times as long.
+_CYRILLIC, _LATIN = re.compile("[Ѐ-ҁҊ-ӿ]+"), re.compile("[A-Za-zªµºÀ-ÖØ-öø-ʯḀ-ỿ]+")
+_UKRAINIAN, _RUSSIAN = re.compile("[їєґЇЄҐ]+"), re.compile("[ёъщЁЪЩ]+")
+# Letters of ә ғ қ ұ һ are Kazakh's alone; ң ө ү are Kyrgyz and Mongolian too, і Ukrainian and Belarusian.
+_KAZAKH, _LATIN_KAZAKH = re.compile("[ӘәҒғҚқҰұҺһҢңӨөҮүІі]+"), re.compile("[ñÑūŪ]+")
+_AZERBAIJANI, _TURKISH = re.compile("[əƏ]+"), re.compile("[ıİğĞşŞ]+")
+_UMLAUTS, _NOT_TURKISH = re.compile("[çÇöÖüÜ]+"), re.compile("[ßäÄéèñ]+")
 
 
-def _cyrillic_language(text: str, letters: Counter[str], total: int, hint: str | None) -> str | None:
-    if _share(letters, "їєґЇЄҐ", total):
+def _count(letters: re.Pattern[str], text: str) -> int:
+    return sum(map(len, letters.findall(text)))
+
+
+def _cyrillic_language(text: str, total: int, hint: str | None) -> str | None:
+    if _UKRAINIAN.search(text):
         return "uk"
-    # Letters of ә ғ қ ұ һ are Kazakh's alone; ң ө ү are Kyrgyz and Mongolian too, і Ukrainian and Belarusian.
-    kazakh = _share(letters, "ӘәҒғҚқҰұҺһҢңӨөҮүІі", total)
+    kazakh = _count(_KAZAKH, text) / total
     if kazakh >= _SURELY_KAZAKH_SHARE or (
         kazakh >= _KAZAKH_SHARE and _FUNCTION_WORDS["ru"].isdisjoint(text.lower().split())
     ):
         return "kk"
-    if total >= TELLING_LETTERS or _share(letters, "ёъщЁЪЩ", total):
+    if total >= TELLING_LETTERS or _RUSSIAN.search(text):
         return "ru"
     return hint if hint in ("kk", "ru", "uk") else None
 
 
-def _latin_language(text: str, letters: Counter[str], total: int, hint: str | None) -> str | None:
-    if _share(letters, "əƏ", total):
+def _latin_language(text: str, total: int, hint: str | None) -> str | None:
+    if _AZERBAIJANI.search(text):
         return "az"
-    words = [word.split("'")[0] for word in _WORD.findall(fold(text))]
-    if _share(letters, "ıİğĞşŞ", total) >= 0.02:
+    folded = fold(text)
+    words = _WORD.findall(folded)
+    if "'" in folded:
+        words = [word.partition("'")[0] for word in words]
+    if _count(_TURKISH, text) >= 0.02 * total:
         # Latin Kazakh has these too, and a q that no u follows.
         bare_q = sum("q" in word and "qu" not in word for word in words)
-        return "kk" if bare_q > len(words) / 10 or _share(letters, "ñÑūŪ", total) else "tr"
+        return "kk" if bare_q > len(words) / 10 or _LATIN_KAZAKH.search(text) else "tr"
     if total < TELLING_LETTERS:
         return hint if hint not in ("kk", "ru", "uk") else None
-    said = Counter(words)
-    counts = {language: sum(said[word] for word in known & said.keys()) for language, known in _FUNCTION_WORDS.items()}
+    counts = dict.fromkeys(_FUNCTION_WORDS, 0)
+    for word in words:
+        for language in _SPOKEN_WITH.get(word, ()):
+            counts[language] += 1
     best = max(counts, key=lambda language: counts[language])
     # One function word in ten is a text; fewer are names, or a language that is not among these.
     if counts[best] >= max(1, len(words) / 10) and sorted(counts.values())[-2] < counts[best]:
@@ -115,7 +127,7 @@ def _latin_language(text: str, letters: Counter[str], total: int, hint: str | No
     endings = sum(_TURKISH_ENDING.search(word) is not None for word in words)
     if endings >= max(2, len(words) / 5):
         return "tr"
-    if _share(letters, "çÇöÖüÜ", total) >= 0.02 and not _share(letters, "ßäÄéèñ", total):
+    if _count(_UMLAUTS, text) >= 0.02 * total and not _NOT_TURKISH.search(text):
         return "tr"
     return hint if hint not in ("kk", "ru", "uk") else None
 

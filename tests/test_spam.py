@@ -22,6 +22,7 @@ from test_extract import SHIPPED, payload
 
 from archive.extract import extract
 from archive.extract.covert import decoded
+from archive.extract.elements import Elements
 from archive.extract.hiding import Hiding, how_hidden
 from archive.extract.lexicon import _beginnings, _index, words_in
 from archive.extract.signals import other_host, script_of, site_of
@@ -570,7 +571,7 @@ def test_a_style_that_holds_for_one_width_of_screen_hides_nothing() -> None:
         "<style>@media (max-width:600px){.a{display:none}.b{display:none}} .c , p.d{display:none}</style>"
         "<p class=a>1</p><p class=b>2</p><p class=c>3</p><p class=d>4</p>"
     )
-    hiding = Hiding(tree)
+    hiding = Hiding(Elements(tree))
     assert [bool(hiding.of(p)[0]) for p in tree.iter("p")] == [False, False, True, True]
 
 

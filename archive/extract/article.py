@@ -262,11 +262,12 @@ class _Reading:
             section, sources["section"] = byline.section, "text"
         number, first_page = page_number(self.page.url)
         text = " ".join(block.text for block in blocks)
-        spoken = language_of(text[:LANGUAGE_CHARS], hint=language) or language
+        certain = language_of(text[:LANGUAGE_CHARS])
+        spoken = certain or language_of(text[:LANGUAGE_CHARS], hint=language) or language
         modified = self.modified(head, byline)
         told = read_access(head, self.page.elements, runs, body, is_cut=blocks is not shown)
         if spoken:
-            sources["language"] = "text" if language_of(text[:LANGUAGE_CHARS]) == spoken else "html"
+            sources["language"] = "text" if certain else "html"
         if tags:
             sources["tags"] = self.tags_source(head)
         if images:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from lxml.html import HtmlElement
 
-from archive.extract.elements import inner_text
+from archive.extract.elements import Elements, inner_text
 from archive.extract.hiding import Hiding
 from archive.extract.jsonld import joined, without_half_letters
 from archive.extract.lexicon import words_in
@@ -39,9 +39,10 @@ _ESCAPED = re.compile(r"\\u\{?([0-9a-f]{4,5})\}?|\\x([0-9a-f]{2})|%u([0-9a-f]{4}
 _PERCENT = re.compile(r"%[0-9a-f]{2}[^%]{0,20}%[0-9a-f]{2}", re.IGNORECASE)
 _CODES = re.compile(r"(?:fromCharCode\s*(?:\.apply\s*\(\s*\w+\s*,)?|\[)[\s(\[]{0,5}((?:\d{1,5}\s*,\s*){6,5000}\d{1,5})")
 _BASE64 = re.compile(r"[\"']([A-Za-z0-9+/]{16,8000}={0,2})[\"']")
-_REVERSED = re.compile(r"[\"']([^\"']{8,2000})[\"']\s*\.split\(\s*[\"']{2}\s*\)\s*\.reverse\(", re.IGNORECASE)
+_REVERSED = re.compile(r"[\"']([^\"']{8,2000})[\"']\s*\.split\(\s*[\"']{2}\s*\)\s*\.reverse\(")
 _GLUED = re.compile(r"[\"']\s*\+\s*[\"']")
-_GLUED_ADDRESS = re.compile(r"[\"']\s*\+\s*[\"'](?:[^\"']{0,40}[\"']\s*\+\s*[\"']){2}")
+# Without the quote before it: a pattern that begins with a plain letter is found ten times as fast.
+_GLUED_ADDRESS = re.compile(r"\+\s*[\"'](?:[^\"']{0,40}[\"']\s*\+\s*[\"']){2}")
 _TAG_WITH_TEXT = re.compile(r"<[a-z][^<>]{0,200}>[^<>{}]{4,200}</", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?:\\?/\\?/[^\s\"'<>\\)]+", re.IGNORECASE)
 _LINK = re.compile(
@@ -70,22 +71,22 @@ class Covert:
     hidden_by: str | None = None
 
 
-def find_covert(tree: HtmlElement, *, url: str, judge: Judge, hiding: Hiding, has_story: bool) -> Iterator[Covert]:
+def find_covert(elements: Elements, *, url: str, judge: Judge, hiding: Hiding, has_story: bool) -> Iterator[Covert]:
     """What scripts, <noscript>, frames and redirects bring in from elsewhere. `has_story`: the page shows a text."""
-    for script in islice(tree.iter("script"), MAX_SCRIPTS):
+    for script in elements.tagged("script")[:MAX_SCRIPTS]:
         if not script.get("src") and "json" not in (script.get("type") or ""):
             yield from _in_script(script, url=url, judge=judge)
-    for element in islice(tree.iter("noscript", "template"), MAX_SCRIPTS):
+    for element in elements.tagged("noscript", "template")[:MAX_SCRIPTS]:
         yield from _in_noscript(element, url=url, judge=judge)
-    for frame in islice(tree.iter("iframe", "frame", "embed", "object"), MAX_FRAMES):
+    for frame in elements.tagged("iframe", "frame", "embed", "object")[:MAX_FRAMES]:
         yield from _in_frame(frame, url=url, hiding=hiding)
     if has_story:
-        yield from _refreshes(tree, url=url)
+        yield from _refreshes(elements, url=url)
 
 
-def canonical_elsewhere(tree: HtmlElement, *, url: str, company: frozenset[str]) -> Iterator[Covert]:
+def canonical_elsewhere(elements: Elements, *, url: str, company: frozenset[str]) -> Iterator[Covert]:
     """A canonical address on another site. News shares stories with partners, so its name or its company must speak."""
-    for link in islice(tree.iter("link"), 200):
+    for link in elements.tagged("link")[:200]:
         host = other_host(link.get("href") or "", url=url) if (link.get("rel") or "").lower() == "canonical" else ""
         if not host:
             continue
@@ -106,7 +107,9 @@ def _in_script(script: HtmlElement, *, url: str, judge: Judge) -> Iterator[Cover
     shown = decoded(code) if any(word in code for word in _CODED) or _GLUED_ADDRESS.search(code) else plain
     if "//" not in shown and not _TAG_WITH_TEXT.search(shown):
         return
-    for found in islice(_TO.finditer(shown), MAX_CODED):
+    lowered = shown.lower()
+    leads = "location" in lowered or "window.open" in lowered
+    for found in islice(_TO.finditer(shown), MAX_CODED) if leads else ():
         host = other_host(found[1], url=url)
         is_covert = found[1] not in plain
         if host and (
@@ -122,7 +125,8 @@ def _in_script(script: HtmlElement, *, url: str, judge: Judge) -> Iterator[Cover
             yield Covert(FindingKind.REDIRECT, found[1], (host,), verdict_of(signals), script)
             return
     links = [(found, host) for found in islice(_LINK.finditer(shown), 200) if (host := other_host(found[1], url=url))]
-    labels = " ".join(" ".join(re.sub(r"<[^<>]*>", " ", " ".join(_LABEL.findall(shown))).split())[:2000].split())
+    written = " ".join(re.sub(r"<[^<>]*>", " ", " ".join(_LABEL.findall(shown))).split())
+    labels = written[:2000].strip()
     hosts = union(tuple(host for _, host in links))
     is_covert = bool(links) and links[0][0][1] not in plain
     # A counter's link holds a picture: of words there must be some.
@@ -192,7 +196,8 @@ def _decode_once(code: str) -> str:
             continue
         if text.isprintable() or "<" in text:
             added.append(text)
-    added += [found[1][::-1] for found in islice(_REVERSED.finditer(code), MAX_CODED)]
+    if "reverse" in code:
+        added += [found[1][::-1] for found in islice(_REVERSED.finditer(code), MAX_CODED)]
     fresh = [f'"{text}"' if "<" not in text else text for text in added if text not in code]
     return "\n".join([_with_codes_in_place(code, added), *fresh]) if fresh else code
 
@@ -260,9 +265,9 @@ def _in_frame(frame: HtmlElement, *, url: str, hiding: Hiding) -> Iterator[Cover
         )
 
 
-def _refreshes(tree: HtmlElement, *, url: str) -> Iterator[Covert]:
+def _refreshes(elements: Elements, *, url: str) -> Iterator[Covert]:
     """<meta> that sends readers of a page with a story of its own to another site."""
-    for meta in islice(tree.iter("meta"), 500):
+    for meta in elements.tagged("meta")[:500]:
         if (meta.get("http-equiv") or "").lower() != "refresh":
             continue
         to = _REFRESH_URL.search(meta.get("content") or "")

@@ -35,23 +35,29 @@ class Elements:
         self.properties: dict[HtmlElement, str] = {}  # itemprop
         self.types: dict[HtmlElement, str] = {}  # itemtype
         self.styles: dict[HtmlElement, str] = {}
+        self.sized: set[HtmlElement] = set()  # those with a width or height of their own
         self.hidden: set[HtmlElement] = set()  # those that their own attributes keep from being seen
         for element in self.all:
             self.by_tag.setdefault(element.tag, []).append(element)
-            get = element.get
-            classes, name = get("class"), get("id")
-            if classes or name:
-                self.names[element] = f"{_short(element, 'class', classes)} {_short(element, 'id', name)}"
-            if found := get("itemprop"):
-                self.properties[element] = _short(element, "itemprop", found)
-            if found := get("itemtype"):
-                self.types[element] = found
-            if found := get("style"):
-                self.styles[element] = style = _short(element, "style", found)
-                if _hides(style):
-                    self.hidden.add(element)
-            if get("hidden") is not None:
+            if attributes := element.keys():
+                self._add(element, attributes)
+
+    def _add(self, element: HtmlElement, attributes: Sequence[str]) -> None:
+        get = element.get
+        if "class" in attributes or "id" in attributes:
+            self.names[element] = f"{_short(element, 'class', get('class'))} {_short(element, 'id', get('id'))}"
+        if "itemprop" in attributes:
+            self.properties[element] = _short(element, "itemprop", get("itemprop"))
+        if "itemtype" in attributes:
+            self.types[element] = get("itemtype") or ""
+        if "style" in attributes:
+            self.styles[element] = style = _short(element, "style", get("style"))
+            if _hides(style):
                 self.hidden.add(element)
+        if "width" in attributes or "height" in attributes:
+            self.sized.add(element)
+        if "hidden" in attributes:
+            self.hidden.add(element)
 
     def tagged(self, *tags: str) -> Sequence[HtmlElement]:
         """Those with one of these tags."""

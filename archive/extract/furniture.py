@@ -54,7 +54,12 @@ def is_date_line(line: str) -> bool:
 
 def is_notice(text: str) -> bool:
     """Whether a paragraph reads like a publisher's notice on rights and reuse; a story on copyright may, too."""
-    return len(text) <= NOTICE_LIMIT_CHARS and len(set(_NOTICE.findall(fold(text)))) >= 2
+    return len(text) <= NOTICE_LIMIT_CHARS and _is_notice(text)
+
+
+@lru_cache(maxsize=1_024)
+def _is_notice(text: str) -> bool:
+    return len(set(_NOTICE.findall(fold(text)))) >= 2
 
 
 def is_related_label(line: str) -> bool:

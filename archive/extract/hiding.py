@@ -13,6 +13,8 @@ from itertools import islice
 
 from lxml.html import HtmlElement
 
+from archive.extract.elements import Elements
+
 # A longer <style> is a site's whole design: what it hides is menus.
 STYLE_LIMIT_CHARS, MAX_STYLES = 5_000, 50
 MAX_RULES, MAX_NAMES = 400, 400
@@ -65,8 +67,9 @@ def how_hidden(element: HtmlElement) -> str:
 class Hiding:
     """What hides the elements of one page; each is looked at once."""
 
-    def __init__(self, tree: HtmlElement) -> None:
-        self.names = _hidden_names(tree)
+    def __init__(self, elements: Elements) -> None:
+        self.names = _hidden_names(elements)
+        self._may_hide = {*elements.styles, *elements.hidden, *elements.sized, *elements.tagged("font")}
         self._known: dict[HtmlElement, tuple[str, HtmlElement | None]] = {}
 
     def of(self, element: HtmlElement) -> tuple[str, HtmlElement | None]:
@@ -78,8 +81,9 @@ class Hiding:
             above = above.getparent()
         found = self._known[above] if above is not None else ("", None)
         for one in reversed(path):
-            if not found[0] and (way := how_hidden(one) or self._by_name(one)):
-                found = (way, one)
+            if not found[0] and (one in self._may_hide or self.names):
+                way = how_hidden(one) or self._by_name(one)
+                found = (way, one) if way else found
             self._known[one] = found
         return found
 
@@ -139,10 +143,10 @@ def _rgb(colour: str) -> str:
     return text if re.fullmatch(r"[0-9a-f]{6}", text) else ""
 
 
-def _hidden_names(tree: HtmlElement) -> dict[str, str]:
+def _hidden_names(elements: Elements) -> dict[str, str]:
     """Classes and ids that a rule of the page's <style> blocks hides everywhere, not for one width of screen."""
     names: dict[str, str] = {}
-    for block in islice(tree.iter("style"), MAX_STYLES):
+    for block in elements.tagged("style")[:MAX_STYLES]:
         css = block.text or ""
         if len(css) > STYLE_LIMIT_CHARS or (block.get("media") or "") not in ("", "all", "screen"):
             continue

@@ -90,6 +90,7 @@ SKIPPED = frozenset(
     ]
 )
 BOLD = frozenset(("b", "strong"))
+_TELLING, _APART = BOLD | {"a"}, SKIPPED | {"br"}
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 KIND_OF_TAG = {
     **dict.fromkeys(HEADINGS, BlockKind.HEADING),
@@ -174,52 +175,50 @@ class _Reader:
         hidden = self.hidden
         if hidden is None:
             hidden = {element for element in root.iter(etree.Element) if is_hidden(element)}
-        self.blocks.append(root)
+        blocks = self.blocks
+        blocks.append(root)
         walk = etree.iterwalk(root, events=("start", "end"))
         for event, element in walk:
-            tag = element.tag
-            if event == "start":
-                if tag in SKIPPED and element is not root:
+            tag, is_start = element.tag, event == "start"
+            if tag in SKIPPED and element is not root:
+                if is_start:
                     walk.skip_subtree()
-                elif tag == "br":
+            elif tag == "br":
+                if is_start:
                     self.line_break(element)
-                else:
-                    self.open(element, tag, hides=element in hidden)
-                    if text := element.text:
-                        self.add(text, element, is_tail=False)
+            else:
+                # What stands on both sides of a block's border is of two runs.
+                if tag not in INLINE:
+                    if self.pieces:
+                        self.flush()
+                    if is_start:
+                        blocks.append(element)
+                    else:
+                        blocks.pop()
+                elif tag in _TELLING:
+                    self.enter(element, tag, is_start=is_start)
+                if element in hidden:
+                    self.flush()
+                    self.hides += 1 if is_start else -1
+            if is_start:
+                if (text := element.text) and tag not in _APART and (self.pieces or not text.isspace()):
+                    self.add(text, element, is_tail=False)
                 continue
-            if tag not in SKIPPED and tag != "br":
-                self.close(tag, hides=element in hidden)
             if len(self.runs) >= RUN_LIMIT or self.chars >= TEXT_LIMIT_CHARS:
                 break
-            if element is not root and (tail := element.tail):
-                self.add(tail, element, is_tail=True)
+            if (text := element.tail) and (self.pieces or not text.isspace()) and element is not root:
+                self.add(text, element, is_tail=True)
         self.flush()
         return self.runs
 
-    def open(self, element: HtmlElement, tag: str, *, hides: bool) -> None:
-        if tag not in INLINE:
-            self.flush()
-            self.blocks.append(element)
-        elif tag == "a":
+    def enter(self, element: HtmlElement, tag: str, *, is_start: bool) -> None:
+        """Go into or out of what is said of letters in a line."""
+        if tag in BOLD:
+            self.bolds += 1 if is_start else -1
+        elif is_start:
             self.anchors.append(element)
-        elif tag in BOLD:
-            self.bolds += 1
-        if hides:
-            self.flush()
-            self.hides += 1
-
-    def close(self, tag: str, *, hides: bool) -> None:
-        if tag not in INLINE:
-            self.flush()
-            self.blocks.pop()
-        elif tag == "a":
+        else:
             self.anchors.pop()
-        elif tag in BOLD:
-            self.bolds -= 1
-        if hides:
-            self.flush()
-            self.hides -= 1
 
     def line_break(self, element: HtmlElement) -> None:
         is_second = self.pieces and not any(text.strip() for text, _, _ in self.pieces_since_break())
@@ -322,7 +321,8 @@ class _Reader:
 
     def is_caption(self, element: HtmlElement) -> bool:
         classes = element.get("class")
-        return bool(classes and CAPTION_CLASS.search(classes) and len(element) < 8 and element.find(".//img") is None)
+        is_named = classes and "caption" in classes.lower() and CAPTION_CLASS.search(classes)
+        return bool(is_named and len(element) < 8 and element.find(".//img") is None)
 
     def holds_facts(self, table: HtmlElement) -> bool:
         """Whether a table is one: not the frame of a page, with short cells in rows and columns."""

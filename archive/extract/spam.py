@@ -89,7 +89,7 @@ class _Search:
     ) -> None:
         self.page, self.runs, self.head = page, runs, head
         self.standing = Standing(
-            page.tree,
+            page.elements,
             root,
             runs,
             url=page.url,
@@ -111,15 +111,15 @@ class _Search:
 
     def spam(self) -> Spam:
         self.outside()
-        tree, url, hiding = self.page.tree, self.page.url, self.standing.hiding
-        for covert in find_covert(tree, url=url, judge=self.judge, hiding=hiding, has_story=self.has_story()):
+        elements, url, hiding = self.page.elements, self.page.url, self.standing.hiding
+        for covert in find_covert(elements, url=url, judge=self.judge, hiding=hiding, has_story=self.has_story()):
             self.add_covert(covert)
         injected = self.in_runs(self.runs)
         if self.company:
             # What links to where the findings link is of their kind, though its words would not tell.
             injected += self.in_runs([run for run in self.standing.linked if run not in self.kinds])
         self.head_titles()
-        for covert in canonical_elsewhere(tree, url=url, company=frozenset(self.company)):
+        for covert in canonical_elsewhere(elements, url=url, company=frozenset(self.company)):
             self.add_covert(covert)
         takeover = find_takeover(self.runs, injected, self.kinds, head=self.head, judge=self.judge)
         if takeover and takeover.verdict:
@@ -214,19 +214,22 @@ class _Search:
         """Whether a title or summary in the head is, or holds, an injected line."""
         known = {fold(finding.excerpt) for finding in self.findings if finding.kind is FindingKind.TITLE}
         known |= self.injected_parts
-        return any(fold(part) in known or self.of_title(part).is_spam for part in (text, *_parts_of_title(text)))
+        parts = dict.fromkeys((text, *_parts_of_title(text)))
+        return any((known and fold(part) in known) or self.of_title(part).is_spam for part in parts)
 
     # ------------------------------------------------------------ in the text
 
     def in_runs(self, runs: Iterable[Run]) -> list[Run]:
         injected: list[Run] = []
         for run in runs:
+            is_after, words = run in self.standing.after, words_in(run.text)
+            linked, named = self.standing.linked.get(run, ()), self.hosts_in(run.text)
+            if not (words or linked or named or is_after or self.judge.is_alien(run.text)):
+                continue
             way, top = self.standing.hidden(run)
-            is_after = run in self.standing.after
-            words = words_in(run.text)
             # Inside a link that shows, what is hidden is a word for screen readers.
             is_label = top is not None and next(top.iterancestors("a"), None) is not None
-            hosts = union(() if is_label else self.standing.linked.get(run, ()), self.hosts_in(run.text))
+            hosts = union(() if is_label else linked, named)
             if not (words or hosts or is_after or self.judge.is_alien(run.text)):
                 continue
             box = self.standing.boxes.get(run, NO_BOX)

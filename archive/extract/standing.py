@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lxml.html import HtmlElement
 
-from archive.extract.elements import inner_text
+from archive.extract.elements import Elements, inner_text
 from archive.extract.hiding import Hiding, is_by_class
 from archive.extract.letters import bare
 from archive.extract.runs import Run
@@ -44,7 +44,7 @@ class Standing:
 
     def __init__(
         self,
-        tree: HtmlElement,
+        elements: Elements,
         root: HtmlElement,
         runs: Sequence[Run],
         *,
@@ -52,8 +52,8 @@ class Standing:
         site_names: Sequence[str],
         footer_lines: Sequence[str],
     ) -> None:
-        self.root, self.runs, self.url, self.site_names = root, runs, url, site_names
-        self.hiding = Hiding(tree)
+        self.elements, self.root, self.runs, self.url, self.site_names = elements, root, runs, url, site_names
+        self.hiding = Hiding(elements)
         self.linked = {run: hosts for run in runs if run.links and (hosts := self.hosts_of(run.links))}
         self.after = self._runs_after_footer({bare(line) for line in footer_lines})
         self.boxes = self._find_boxes()
@@ -76,8 +76,8 @@ class Standing:
             return FindingKind.HIDDEN
         if run in self.after:
             return FindingKind.FOOTER
-        for element in (run.node, *run.node.iterancestors()):
-            names = f"{element.get('class') or ''} {element.get('id') or ''}"
+        for element in run.path:
+            names = self.elements.names.get(element, "")
             if element.tag in ("body", "html"):
                 break
             if _COMMENT_NAMES.search(names):
@@ -134,10 +134,10 @@ class Standing:
 
     def _runs_after_footer(self, lines: set[str]) -> set[Run]:
         """The runs that stand after the site's own last words."""
-        footers = [f for f in self.root.iter("footer") if next(f.iterancestors("article", "aside"), None) is None]
+        footers = [f for f in self.elements.tagged("footer") if next(f.iterancestors("article", "aside"), None) is None]
         outer: list[HtmlElement | None] = [f for f in footers if not _holds_title(f)]
         if not outer:
-            named = [e for e in self.root.iter("div", "table", "td", "section") if _is_named_footer(e)]
+            named = [e for e in self.elements.tagged("div", "table", "td", "section") if self._is_named_footer(e)]
             outer = [next((e for e in reversed(named) if not _holds_title(e)), None)]
         last = outer[-1]
         inside = set() if last is None else set(last.iter())
@@ -150,6 +150,10 @@ class Standing:
             if in_footer or (lines and bare(run.text) in lines):
                 seen = True
         return after
+
+    def _is_named_footer(self, element: HtmlElement) -> bool:
+        names = self.elements.names.get(element, "")
+        return _FOOTER_NAMES.search(names) is not None or element.get("role") == "contentinfo"
 
     def _find_boxes(self) -> dict[Run, Box]:
         """What stands together with a line of links: the list it is of, or all that one hidden element holds."""
@@ -193,11 +197,6 @@ class Standing:
 
 def _holds_title(element: HtmlElement) -> bool:
     return next(element.iter("h1"), None) is not None
-
-
-def _is_named_footer(element: HtmlElement) -> bool:
-    names = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return element.get("role") == "contentinfo" or _FOOTER_NAMES.search(names) is not None
 
 
 def _nearest(element: HtmlElement, count: int) -> list[HtmlElement]:
