@@ -1,7 +1,6 @@
 """Rows → answers: one article, a TimeMap, the state of the archive, and SQL for whoever knows better.
 
-Everything here reads; the database is opened read-only. Searching is in archive/search.py, and handed on from here as
-are the times that people type (archive/times.py): one import asks everything.
+Everything here reads; the database is opened read-only. Searching is in archive/search.py.
 """
 
 from __future__ import annotations
@@ -21,13 +20,8 @@ from archive.config import ArchiveDir
 from archive.errors import NotCapturedError, QueryError
 from archive.model import Capture, PageKind, Payload, RecordType, TimeMap
 from archive.schema import connect_readonly, load_capture
-from archive.search import Hit, Hits, Sort, search
-from archive.snippets import MARK_END, MARK_START, snippet
 from archive.surt import urlkey
-from archive.times import end_of, parse_time
 from archive.warc import parse_warc_date, read_payload, warc_date
-
-__all__ = ["MARK_END", "MARK_START", "Hit", "Hits", "Sort", "end_of", "parse_time", "search", "snippet"]
 
 SQL_SECONDS = 30.0
 

@@ -16,8 +16,8 @@ from archive.config import ArchiveDir, read_site
 from archive.errors import ConfigError, MuragatError
 from archive.extract.expected import has_article_address
 from archive.index import index_archive, index_stale, rebuild
-from archive.query import parse_time
 from archive.schema import connect_readonly
+from archive.times import parse_time
 
 OLD = '[[layout]]\nuntil = 2026-02-01\ntitle = ".baslik"\ndate = ".tarih"\nbody = ".metin"\nauthors = ".yazan"\n'
 NEW = '[[layout]]\nsince = 2026-02-01\ntitle = "#ad"\ndate = "#gun"\nbody = "#icerik"\n'

@@ -19,6 +19,7 @@ from archive.config import ArchiveDir
 from archive.index import index_archive, rebuild
 from archive.model import Exchange
 from archive.schema import connect_readonly
+from archive.search import search
 from archive.warc import WarcWriter
 
 TEXT = (
@@ -204,9 +205,9 @@ def test_injected_words_are_found_by_no_search(tmp_path: Path) -> None:
 
     db = connect_readonly(directory.db)
 
-    assert ask.search(db, "Bakan").total == 3
+    assert search(db, "Bakan").total == 3
     for words in ("казино", "Барс", "Kumarbey", "bonusu", "зеркало"):
-        assert ask.search(db, words).total == 0, words
+        assert search(db, words).total == 0, words
     assert (
         db.execute("SELECT count(*) FROM versions WHERE text LIKE '%Kumarbey%' OR title LIKE '%Kumarbey%'").fetchone()[
             0
