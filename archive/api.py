@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
-from archive import query
+from archive import query, search
 from archive.cite import Citation
 from archive.cite import cite as cite_article
 from archive.config import ArchiveDir
@@ -28,13 +29,26 @@ from archive.export import Exported, Form, Selection, form_of
 from archive.export import export as write_export
 from archive.hidden import SHOWN, Hidden, standing
 from archive.model import Capture, Crawl, Payload, TimeMap
-from archive.query import Sort
 from archive.schema import connect_readonly
+from archive.search import Sort
+from archive.snippets import unmarked
+from archive.times import end_of, parse_time
 from archive.versions import Version, version_at, versions
 from archive.warc import parse_warc_date
 
 Time = datetime | str
-_PAGE = 100  # hits asked for at once
+
+
+class Filters(TypedDict, total=False):
+    """What an article is to be beside its words, as the options of `muragat search` say it."""
+
+    since: Time | None  # published at or after
+    until: Time | None  # published until the end of this year, month or day; before a datetime
+    section: str | None
+    author: str | None  # or whose name holds these words
+    tag: str | None
+    site: str | None  # by its name or its host
+    language: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,68 +93,21 @@ class Archive:
         self,
         words: str = "",
         *,
-        since: Time | None = None,
-        until: Time | None = None,
-        section: str | None = None,
-        author: str | None = None,
-        tag: str | None = None,
-        site: str | None = None,
-        language: str | None = None,
         sort: Sort | str = Sort.RELEVANCE,
         all_versions: bool = False,
         limit: int | None = None,
+        **filters: Unpack[Filters],
     ) -> Iterator[Found]:
         """Articles that answer what is asked as in `muragat search`, best first; without words the newest.
 
         `sort` is relevance, date or oldest; `all_versions` also finds what only an older wording says.
         """
-        offset = 0
-        while limit is None or offset < limit:
-            page = query.search(
-                self._db,
-                words,
-                since=_moment(since),
-                until=_end(until),
-                section=section,
-                author=author,
-                tag=tag,
-                site=site,
-                language=language,
-                sort=Sort(sort),
-                all_versions=all_versions,
-                limit=_PAGE if limit is None else min(_PAGE, limit - offset),
-                offset=offset,
-            ).hits
-            yield from map(_found, page)
-            offset += len(page)
-            if len(page) < _PAGE:
-                return
+        hits = search.each_hit(self._db, words, sort=Sort(sort), all_versions=all_versions, **_asked(filters))
+        return map(_found, islice(hits, limit))
 
-    def count(
-        self,
-        words: str = "",
-        *,
-        since: Time | None = None,
-        until: Time | None = None,
-        section: str | None = None,
-        author: str | None = None,
-        tag: str | None = None,
-        site: str | None = None,
-        language: str | None = None,
-    ) -> int:
+    def count(self, words: str = "", *, all_versions: bool = False, **filters: Unpack[Filters]) -> int:
         """How many articles such a search finds."""
-        return query.search(
-            self._db,
-            words,
-            since=_moment(since),
-            until=_end(until),
-            section=section,
-            author=author,
-            tag=tag,
-            site=site,
-            language=language,
-            limit=0,
-        ).total
+        return search.count(self._db, words, all_versions=all_versions, **_asked(filters))
 
     def articles(self) -> Iterator[Version]:
         """The current wording of every article, in the order of their keys; one at a time in memory."""
@@ -223,56 +190,47 @@ class Archive:
         words: str = "",
         *,
         form: Form | str | None = None,
-        since: Time | None = None,
-        until: Time | None = None,
-        section: str | None = None,
-        author: str | None = None,
-        tag: str | None = None,
-        site: str | None = None,
-        language: str | None = None,
         crawl: str | None = None,
         limit: int | None = None,
+        **filters: Unpack[Filters],
     ) -> Exported:
         """Write what a search finds, or everything, as csv, jsonl, parquet, cdxj or wacz: by the file's ending."""
         target = Path(path)
-        choice = Selection(
-            words=words,
-            since=_moment(since),
-            until=_end(until),
-            section=section,
-            author=author,
-            tag=tag,
-            site=site,
-            language=language,
-            crawl=crawl,
-            limit=limit,
-        )
+        choice = Selection(words=words, crawl=crawl, limit=limit, **_asked(filters))
         chosen = Form(form) if form else form_of(target)
         return write_export(self.directory, target, form=chosen, choice=choice, now=datetime.now(UTC))
 
 
-def _found(hit: query.Hit) -> Found:
+def _asked(filters: Filters) -> search.Filters:
+    return search.Filters(
+        since=_moment(filters.get("since")),
+        until=_end(filters.get("until")),
+        section=filters.get("section"),
+        author=filters.get("author"),
+        tag=filters.get("tag"),
+        language=filters.get("language"),
+        site=filters.get("site"),
+    )
+
+
+def _found(hit: search.Hit) -> Found:
     return Found(
         url=hit.url,
-        title=_plain(hit.title),
+        title=unmarked(hit.title),
         published_at=parse_warc_date(hit.published_at) if hit.published_at else None,
         section=hit.section,
         language=hit.language,
         gone_at=parse_warc_date(hit.gone_at) if hit.gone_at else None,
-        snippet=_plain(hit.snippet),
+        snippet=unmarked(hit.snippet),
     )
-
-
-def _plain(text: str) -> str:
-    return text.replace(query.MARK_START, "").replace(query.MARK_END, "")
 
 
 def _moment(at: Time | None) -> datetime | None:
     if isinstance(at, datetime):
         return at if at.tzinfo else at.replace(tzinfo=UTC)
-    return query.parse_time(at) if at else None
+    return parse_time(at) if at else None
 
 
 def _end(at: Time | None) -> datetime | None:
     """What a text names ends with its year, month or day; a datetime is the end itself."""
-    return query.end_of(at) if isinstance(at, str) and at else _moment(at)
+    return end_of(at) if isinstance(at, str) and at else _moment(at)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 from zoneinfo import ZoneInfo
 
 import click
@@ -26,6 +26,10 @@ from archive.config import ArchiveDir
 from archive.errors import MuragatError
 from archive.model import FindingKind
 from archive.schema import connect_readonly
+from archive.search import Filters, Hit, Sort
+from archive.search import search as search_archive
+from archive.snippets import MARK_END, MARK_START, unmarked
+from archive.times import end_of, parse_time
 
 if TYPE_CHECKING:
     from archive.alarms import Alarms
@@ -58,23 +62,21 @@ class Time(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            return ask.parse_time(str(value))
+            return self.read(str(value))
         except MuragatError as error:
             self.fail(str(error), param, ctx)
-        except OverflowError:
-            self.fail(f"{value!r} is not a time in UTC: out of range", param, ctx)
+
+    def read(self, text: str) -> datetime:
+        """The moment; raises QueryError."""
+        return parse_time(text)
 
 
 class Until(Time):
     """The end of the year, month or day that people type."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The first moment after what the text names."""
-        super().convert(value, param, ctx)
-        try:
-            return ask.end_of(str(value))
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is too far in the future", param, ctx)
+    def read(self, text: str) -> datetime:
+        """The first moment after what the text names; raises QueryError."""
+        return end_of(text)
 
 
 class Url(click.ParamType[str]):
@@ -88,6 +90,24 @@ class Url(click.ParamType[str]):
         if not text or any(letter.isspace() for letter in text):
             self.fail(f"{value!r} is not the address of a page; an example is https://kazakistan.kz/", param, ctx)
         return text if "://" in text else f"https://{text}"
+
+
+def filter_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of archive.search.Filters."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+_FILTERS = (
+    click.option("--since", type=Time(), help="Published at or after this time."),
+    click.option("--until", type=Until(), help="Published until the end of this day, month or year."),
+    click.option("--section", help="Only this section."),
+    click.option("--author", help="Only this author, or whose name holds these words."),
+    click.option("--tag", help="Only what has this tag."),
+    click.option("--lang", "language", help="Only this language: tr, kk, ru …"),
+    click.option("--site", help="Only this site, by its name or its host."),
+)
 
 
 @commands.command()
@@ -131,16 +151,10 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
 @commands.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
 @archive_option
 @click.argument("words", nargs=-1)
-@click.option("--since", type=Time(), help="Published at or after this time.")
-@click.option("--until", type=Until(), help="Published until the end of this day, month or year.")
-@click.option("--section", help="Only this section.")
-@click.option("--author", help="Only this author, or whose name holds these words.")
-@click.option("--tag", help="Only what has this tag.")
-@click.option("--lang", "language", help="Only this language: tr, kk, ru …")
-@click.option("--site", help="Only this site, by its name or its host.")
+@filter_options
 @click.option(
     "--sort",
-    type=click.Choice([*map(str, ask.Sort)]),
+    type=click.Choice([*map(str, Sort)]),
     default="relevance",
     show_default=True,
     help="What comes first; date: the newest.",
@@ -153,19 +167,13 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
 def search(
     archive_dir: str | None,
     words: tuple[str, ...],
-    since: datetime | None,
-    until: datetime | None,
-    section: str | None,
-    author: str | None,
-    tag: str | None,
-    language: str | None,
-    site: str | None,
     sort: str,
     all_versions: bool,
     limit: int,
     offset: int,
     as_csv: bool,
     as_json: bool,
+    **filters: Unpack[Filters],
 ) -> None:
     """Find articles; without words, the newest.
 
@@ -177,32 +185,18 @@ def search(
     directory = ArchiveDir.find(archive_dir)
     db = connect_readonly(directory.db)
     typed = " ".join(words)
-    found = ask.search(
-        db,
-        typed,
-        since=since,
-        until=until,
-        section=section,
-        author=author,
-        tag=tag,
-        language=language,
-        site=site,
-        sort=ask.Sort(sort),
-        all_versions=all_versions,
-        limit=limit,
-        offset=offset,
-    )
+    found = search_archive(db, typed, sort=Sort(sort), all_versions=all_versions, limit=limit, offset=offset, **filters)
     others = list[str]()
     if not found.total and typed.strip():
         from archive.suggest import suggestions
 
         others = suggestions(db, typed)
-    plain = [{**fields(hit), "title": _unmarked(hit.title), "snippet": _unmarked(hit.snippet)} for hit in found.hits]
+    plain = [{**fields(hit), "title": unmarked(hit.title), "snippet": unmarked(hit.snippet)} for hit in found.hits]
     if as_json:
         print_json({"total": found.total, "offset": offset, "suggestions": others, "hits": plain})
     elif as_csv:
         writer = csv.writer(sys.stdout)
-        writer.writerow(ask.Hit.__dataclass_fields__)
+        writer.writerow(Hit.__dataclass_fields__)
         writer.writerows(hit.values() for hit in plain)
     else:
         print_hits(found.hits, _zone(directory))
@@ -214,13 +208,13 @@ def search(
             click.echo(f"did you mean {other} ?", err=True)
 
 
-def print_hits(hits: Iterable[ask.Hit], zone: ZoneInfo) -> None:
+def print_hits(hits: Iterable[Hit], zone: ZoneInfo) -> None:
     """Articles for people, the words that were found marked on a terminal in colour, else in « »."""
     for hit in hits:
         gone = click.style("  (gone from the site)", fg="red") if hit.gone_at else ""
         older = f"  (as it was until {hit.seen_to[:10]})" if hit.seen_to else ""
         # The title in bold, to the end of each mark too.
-        title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if sys.stdout.isatty() else _unmarked(hit.title)
+        title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if sys.stdout.isatty() else unmarked(hit.title)
         click.echo(click.style(title, bold=True) + gone + older)
         when = _local(hit.published_at, zone, hit.published_precision)
         click.echo("  " + "  ".join(filter(None, [when, hit.section, hit.url])))
@@ -814,18 +808,18 @@ def replay(archive_dir: str | None, port: int, host: str) -> None:
 @click.option("--parquet", "form", flag_value="parquet", help="Articles, in typed columns: DuckDB, pandas.")
 @click.option("--cdxj", "form", flag_value="cdxj", help="Captures: an index of the WARCs.")
 @click.option("--wacz", "form", flag_value="wacz", help="The records, with pages and index: replays by itself.")
-@click.option("--since", type=Time(), help="Published at or after this time.")
-@click.option("--until", type=Until(), help="Published until the end of this day, month or year.")
-@click.option("--section", help="Only this section.")
-@click.option("--author", help="Only this author.")
-@click.option("--tag", help="Only with this tag.")
-@click.option("--site", help="Only this site.")
-@click.option("--lang", "language", help="Only this language: tr, kk, ru …")
+@filter_options
 @click.option("--crawl", metavar="NAME", help="Only what this crawl captured; `muragat status` names them.")
 @click.option("--limit", type=click.IntRange(1), help="So many articles, the oldest.")
 @click.option("--no-bom", is_flag=True, help="CSV without the mark by which Excel knows UTF-8.")
 def export(
-    archive_dir: str | None, path: Path, words: tuple[str, ...], form: str | None, no_bom: bool, **filters: Any
+    archive_dir: str | None,
+    path: Path,
+    words: tuple[str, ...],
+    form: str | None,
+    no_bom: bool,
+    crawl: str | None,
+    **filters: Unpack[Filters],
 ) -> None:
     """Write everything, or what the words and options choose, to one file; by its ending, where no option says.
 
@@ -842,7 +836,7 @@ def export(
         directory,
         sys.stdout.buffer if to_stdout else path,
         form=Form(form) if form else form_of(path),
-        choice=Selection(words=" ".join(words), **filters),
+        choice=Selection(words=" ".join(words), crawl=crawl, **filters),
         now=datetime.now(UTC),
         bom=not no_bom and not to_stdout,
     )
@@ -975,9 +969,5 @@ def _highlight() -> tuple[str, str]:
     return ("\x1b[1;33m", "\x1b[0m") if sys.stdout.isatty() else ("«", "»")
 
 
-def _unmarked(text: str) -> str:
-    return _mark(text, "", "")
-
-
 def _mark(text: str, start: str, end: str) -> str:
-    return text.replace(ask.MARK_START, start).replace(ask.MARK_END, end)
+    return text.replace(MARK_START, start).replace(MARK_END, end)

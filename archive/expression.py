@@ -223,8 +223,7 @@ class _Parser:
             inside = self.either()
             self._next(")")
             return inside
-        if isinstance(token, str):  # an operator or a parenthesis that closes: another's to read
-            self.place += token == "and"
+        if isinstance(token, str):  # a parenthesis that closes, or "or": another's to read
             return None
         self.place += 1
         return token

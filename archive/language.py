@@ -226,7 +226,7 @@ def read_words(text: str, language: str | None = None) -> list[Word]:
     """The words of a text in their order; `language` as in `search_terms`."""
     text = unicodedata.normalize("NFC", text)
     if not _RARE_SIGN.search(text):
-        return list(chain.from_iterable(map(_LATIN.__getitem__, text.split())))
+        return list(chain.from_iterable(map(_WORDS_OF.__getitem__, text.split())))
     text = unicodedata.normalize("NFC", text.translate(_INVISIBLE))
     words = _WORD.findall(_LATIN_I_IN_CYRILLIC.sub("і", text))
     others = "".join(word for word in words if word[0] > _LAST_LATIN)
@@ -256,7 +256,7 @@ class _Latin(dict[str, tuple[Word, ...]]):
         return words
 
 
-_LATIN = _Latin()
+_WORDS_OF = _Latin()
 _LAST_LATIN = "ʯ"
 # What most texts have none of, and takes longer: invisible signs, accents on their own, letters that are not Latin.
 _RARE_SIGN = re.compile("[\u00ad\u02b0-\u1fff\u200b-\u200d\u2060\u2c00-\U0010ffff]")

@@ -1,7 +1,7 @@
 """Rows → answers: one article, a TimeMap, the state of the archive.
 
-Everything here reads; the database is opened read-only. Searching is in archive/search.py, and handed on from here as
-are the times that people type (archive/times.py). Differences and edits have modules of their own, and so has SQL.
+Everything here reads; the database is opened read-only. Searching is in archive/search.py; differences, edits and SQL
+have modules of their own.
 """
 
 from __future__ import annotations
@@ -20,14 +20,8 @@ from archive.errors import NotCapturedError
 from archive.hidden import SHOWN, refuse
 from archive.model import Capture, PageKind, Payload, RecordType, TimeMap
 from archive.schema import load_capture
-from archive.search import Hit, Hits, Sort, search
-from archive.snippets import MARK_END, MARK_START
 from archive.surt import urlkey
-from archive.times import end_of, parse_time
 from archive.warc import parse_warc_date, read_payload
-
-__all__ = ["MARK_END", "MARK_START", "Hit", "Hits", "Sort", "end_of", "parse_time", "search"]
-
 
 # ---------------------------------------------------------------- one URL
 

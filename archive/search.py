@@ -1,39 +1,39 @@
 """Words → articles: what was typed, as questions to the `search` tables, and the answers with their words marked.
 
-archive/expression.py reads what was typed, archive/vocabulary.py says which words of the articles are meant, SQLite's
-FTS5 finds them, archive/snippets.py shows them.
+archive/expression.py reads what was typed, archive/vocabulary.py says which words of the articles are meant,
+archive/question.py asks SQLite's FTS5, archive/snippets.py shows what it found.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from itertools import islice, product
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict, Unpack
 
 from sqlite_utils import Database
 
 from archive.errors import QueryError
-from archive.expression import Either, Every, Filter, Node, Not, Title, Words, parse
-from archive.folding import fold
+from archive.expression import parse
 from archive.hidden import HIDDEN_ARTICLES
+from archive.question import Asked, Condition, Question, Sort, dated, field_holds, published
 from archive.snippets import best_snippet, mark
-from archive.surt import urlkey
-from archive.times import end_of, parse_time
-from archive.vocabulary import Vocabulary, quoted
-from archive.warc import warc_date
+from archive.vocabulary import Vocabulary
+
+__all__ = ["Filters", "Hit", "Hits", "Sort", "count", "each_hit", "found_ids", "search"]
 
 
-class Sort(StrEnum):
-    """What comes first. Without words all but OLDEST mean the newest."""
+class Filters(TypedDict, total=False):
+    """What an article is to be beside its words; None for all."""
 
-    RELEVANCE = "relevance"
-    DATE = "date"
-    OLDEST = "oldest"
+    since: datetime | None  # published at or after
+    until: datetime | None  # published before
+    section: str | None
+    author: str | None
+    tag: str | None
+    language: str | None
+    site: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,285 +64,101 @@ def search(
     db: Database,
     words: str,
     *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    section: str | None = None,
-    author: str | None = None,
-    tag: str | None = None,
-    language: str | None = None,
-    site: str | None = None,
     sort: Sort = Sort.RELEVANCE,
     all_versions: bool = False,
     limit: int = 10,
     offset: int = 0,
+    **filters: Unpack[Filters],
 ) -> Hits:
     """Articles that answer what was typed, as archive/expression.py reads it; without words the newest.
 
-    `until` is the first moment that is too late. `all_versions` also finds what only an older wording says.
-    Raises QueryError where nothing typed can be looked up, or a time is none.
+    `all_versions` also finds what only an older wording says. Raises QueryError where nothing typed can be looked up,
+    or a time is none.
     """
-    asked, question = _ask(
-        db, words, since=since, until=until, section=section, author=author, tag=tag, language=language, site=site
-    )
-    total = question.count(db)
-    if all_versions and question.match:
-        older = _Older(question)
-        total += older.count(db)
-        found = _merged(db, question, older, sort=sort, most=offset + limit)[offset:]
-    else:
-        found = [(one, None) for one in question.ids(db, sort=sort, limit=limit, offset=offset)]
-    return Hits(total, list(_hits(db, found, asked.vocabulary)))
+    asked, question = _ask(db, words, filters)
+    found = _found(db, question, sort=sort, all_versions=all_versions, limit=limit, offset=offset)
+    return Hits(_count(db, question, all_versions=all_versions), list(_hits(db, found, asked.vocabulary)))
 
 
-def found_ids(
-    db: Database,
-    words: str,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    section: str | None = None,
-    author: str | None = None,
-    tag: str | None = None,
-    language: str | None = None,
-    site: str | None = None,
-) -> list[int]:
-    """Ids of all articles that such a search finds, oldest first: what an export holds. Raises QueryError, too."""
-    _, question = _ask(
-        db, words, since=since, until=until, section=section, author=author, tag=tag, language=language, site=site
-    )
-    return question.ids(db, sort=Sort.OLDEST, limit=-1, offset=0)
+def each_hit(
+    db: Database, words: str, *, sort: Sort = Sort.RELEVANCE, all_versions: bool = False, **filters: Unpack[Filters]
+) -> Iterator[Hit]:
+    """All that such a search finds, read as it is asked for."""
+    asked, question = _ask(db, words, filters)
+    found = _found(db, question, sort=sort, all_versions=all_versions, limit=-1, offset=0)
+    for first in range(0, len(found), _AT_ONCE):
+        yield from _hits(db, found[first : first + _AT_ONCE], asked.vocabulary)
 
 
-def _ask(
-    db: Database,
-    words: str,
-    *,
-    since: datetime | None,
-    until: datetime | None,
-    section: str | None,
-    author: str | None,
-    tag: str | None,
-    language: str | None,
-    site: str | None,
-) -> tuple[_Asked, _Question]:
+_AT_ONCE = 100
+
+
+def count(db: Database, words: str, *, all_versions: bool = False, **filters: Unpack[Filters]) -> int:
+    """How many articles such a search finds."""
+    return _count(db, _ask(db, words, filters)[1], all_versions=all_versions)
+
+
+def found_ids(db: Database, words: str, **filters: Unpack[Filters]) -> list[int]:
+    """Ids of all articles that such a search finds, oldest first: what an export holds."""
+    return _ask(db, words, filters)[1].by_date(db, Sort.OLDEST)
+
+
+def _ask(db: Database, words: str, filters: Filters) -> tuple[Asked, Question]:
     tree = parse(words)
     if tree is None and words.strip():
         raise QueryError(f"{words.strip()!r} holds no word to look for; without words the newest articles are listed")
-    asked = _Asked(tree, Vocabulary.of(db, tree))
-    conditions = [_filter(db, name, value) for name, value in (
-        ("author", author), ("section", section), ("tag", tag), ("lang", language), ("site", site),
-    ) if value]  # fmt: skip
-    conditions += [_Condition("SELECT id FROM articles WHERE published_at >= ?", (warc_date(since),))] if since else []
-    conditions += [_Condition("SELECT id FROM articles WHERE published_at < ?", (warc_date(until),))] if until else []
+    asked = Asked(tree, Vocabulary.of(db, tree))
+    named = {"lang": filters.get("language")} | {
+        name: filters.get(name) for name in ("author", "section", "tag", "site")
+    }
+    conditions = [field_holds(db, name, str(value)) for name, value in named.items() if value]
+    if since := filters.get("since"):
+        conditions.append(published(">=", since))
+    if until := filters.get("until"):
+        conditions.append(published("<", until))
     if db.execute("SELECT 1 FROM hidden LIMIT 1").fetchone():
-        conditions.append(_Condition(HIDDEN_ARTICLES, (), negated=True))
+        conditions.append(Condition(HIDDEN_ARTICLES, (), negated=True))
     return asked, asked.question(db, conditions)
 
 
-# ---------------------------------------------------------------- the tree as SQL
+def _count(db: Database, question: Question, *, all_versions: bool) -> int:
+    older = question.count_older(db) if all_versions and question.match else 0
+    return question.count(db) + older
 
 
-class _Condition(NamedTuple):
-    """A SELECT of ids of articles, and its values; or, negated, of those that are not meant."""
+# ---------------------------------------------------------------- what comes first
 
-    select: str
-    values: tuple[object, ...]
-    negated: bool = False
-
-    def sql(self, column: str) -> str:
-        # +: looked at last, row by row; FTS5 would else be asked anew for every id of the list.
-        return f"+{column} {'NOT ' if self.negated else ''}IN ({self.select})"
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A tree, and what its words are found under."""
-
-    tree: Node | None
-    vocabulary: Vocabulary
-
-    def question(self, db: Database, conditions: Sequence[_Condition]) -> _Question:
-        """What FTS5 can answer in one expression, the rest as conditions beside it."""
-        parts = self.tree.of if isinstance(self.tree, Every) else (self.tree,) if self.tree else ()
-        texts, others = list[Node](), list[_Condition](conditions)
-        for part in parts:
-            if self.text(part.of if isinstance(part, Not) else part):
-                texts.append(part)
-            else:
-                others.append(self.condition(db, part))
-        match = self.text(Every(tuple(texts)))
-        if match is None:  # nothing but words to leave out
-            others += [self.condition(db, part) for part in texts]
-        return _Question(match, tuple(others))
-
-    def text(self, node: Node) -> str | None:
-        """An FTS5 expression; None for what is none: a filter, or nothing but what is to be left out."""
-        match node:
-            case Words():
-                return self._words(node)
-            case Title(of=inner):
-                return f"title : ({text})" if (text := self.text(inner)) else None
-            case Either(of=several):
-                texts = [self.text(one) for one in several]
-                return f"({' OR '.join(map(str, texts))})" if all(texts) else None
-            case Every(of=several):
-                wanted = [self.text(one) for one in several if not isinstance(one, Not)]
-                unwanted = [self.text(one.of) for one in several if isinstance(one, Not)]
-                if not wanted or not all(wanted) or not all(unwanted):
-                    return None
-                text = f"({' AND '.join(map(str, wanted))})"
-                return f"({text} NOT ({' OR '.join(map(str, unwanted))}))" if unwanted else text
-        return None
-
-    def _words(self, words: Words) -> str:
-        choices = [[quoted(term) for term in self.vocabulary.terms[form]] for form in words.forms]
-        if words.prefix:
-            choices[-1] = [f"{quoted(words.forms[-1])}*", *map(quoted, self.vocabulary.beginnings[words.forms[-1]])]
-        if len(choices) == 1:
-            return f"({' OR '.join(choices[0])})"
-        # A phrase has no OR inside: every choice of each word, as far as that goes, then only the first ones.
-        phrases = islice(product(*choices), _MOST_PHRASES)
-        return f"({' OR '.join('(' + ' + '.join(phrase) + ')' for phrase in phrases)})"
-
-    def condition(self, db: Database, node: Node) -> _Condition:
-        """Any part of the tree as ids of articles."""
-        if text := self.text(node):
-            return _Condition("SELECT rowid FROM search WHERE search MATCH ?", (text,))
-        match node:
-            case Filter(field=name, value=value):
-                return _filter(db, name, value)
-            case Not(of=inner):
-                found = self.condition(db, inner)
-                return found._replace(negated=not found.negated)
-            case Title(of=inner):  # of a filter: it has no title to look in
-                return self.condition(db, inner)
-            case Every(of=several) | Either(of=several):
-                parts = [self.condition(db, one) for one in several]
-                joined = (" AND " if isinstance(node, Every) else " OR ").join(part.sql("id") for part in parts)
-                return _Condition(
-                    f"SELECT id FROM articles WHERE {joined}", tuple(value for part in parts for value in part.values)
-                )
-        raise TypeError(node)
-
-
-_MOST_PHRASES = 64
-
-
-def _filter(db: Database, name: str, value: str) -> _Condition:
-    """What a field is to hold: author, section and tag by their words, whatever capitals and Turkish letters."""
-    match name:
-        case "since" | "until":
-            try:
-                moment = parse_time(value) if name == "since" else end_of(value)
-            except (OverflowError, ValueError) as error:
-                raise QueryError(f"{name}:{value} is out of range; an example is {name}:2024-03") from error
-            sign = ">=" if name == "since" else "<"
-            return _Condition(f"SELECT id FROM articles WHERE published_at {sign} ?", (warc_date(moment),))
-        case "lang":
-            return _Condition("SELECT id FROM articles WHERE language = ?", (value.lower(),))
-        case "site":
-            return _site(value)
-        case "section":
-            return _named(db, "SELECT id FROM articles WHERE section", "SELECT DISTINCT section FROM articles", value)
-        case "author":
-            return _named(
-                db,
-                "SELECT article FROM article_authors WHERE author",
-                "SELECT DISTINCT author FROM article_authors",
-                value,
-            )
-        case _:
-            return _named(
-                db, "SELECT article FROM article_tags WHERE tag", "SELECT DISTINCT tag FROM article_tags", value
-            )
-
-
-def _named(db: Database, select: str, names: str, value: str) -> _Condition:
-    """Rows whose name is this, else whose name holds these words one after the other."""
-    wanted = _plain(value)
-    known = [(name, _plain(name)) for (name,) in db.execute(names) if name]
-    chosen = [name for name, plain in known if plain == wanted]
-    chosen = chosen or [name for name, plain in known if wanted.strip() and wanted in plain]
-    return _Condition(f"{select} IN (SELECT value FROM json_each(?))", (json.dumps(chosen),))
-
-
-def _plain(name: str) -> str:
-    return " " + " ".join(re.findall(r"\w+", fold(name))) + " "
-
-
-def _site(value: str) -> _Condition:
-    """By the name of the profile, or by host, with all below it."""
-    host = urlkey(f"http://{value.strip('/').rpartition('://')[2]}/").partition(")")[0]
-    return _Condition(
-        "SELECT id FROM articles WHERE site = ?"
-        + " UNION ALL SELECT id FROM articles WHERE urlkey >= ? AND urlkey < ?" * 3,
-        # ")" ends a host in a urlkey, "," goes on to what is below it, ":" to a port; each up to the sign after it.
-        (value.lower(), f"{host})", f"{host}*", f"{host},", f"{host}-", f"{host}:", f"{host};"),
-    )
-
-
-# ---------------------------------------------------------------- the answer
-
-_WEIGHTS = "bm25(10.0, 1.0, 3.0)"  # title, body, names
 # Newness counts among so many of the best only: to ask the date of every article found would take longer than to find
 # them. On further pages the words alone decide.
 _POOL = 100
 _NEWEST_GAIN = 0.25  # of two articles that say the same, today's goes before one of last year
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """An FTS5 expression, and conditions on the ids of articles."""
+# An article, and the older wording that was found of it, if it is one.
+_Place = tuple[int, int | None]
 
-    match: str | None
-    conditions: tuple[_Condition, ...] = field(default=())
 
-    @property
-    def values(self) -> list[object]:
-        return [value for condition in self.conditions for value in condition.values]
+def _found(
+    db: Database, question: Question, *, sort: Sort, all_versions: bool, limit: int, offset: int
+) -> Sequence[_Place]:
+    """A page of articles in their order; all from `offset` on for a limit of -1."""
+    older = question.older(db) if all_versions and question.match else {}
+    if question.match is None or (sort is not Sort.RELEVANCE and not older):
+        return [(one, None) for one in question.by_date(db, sort, limit=limit, offset=offset)]
+    most = -1 if limit < 0 else offset + limit
+    if sort is Sort.RELEVANCE:
+        order = _by_relevance(db, question, {article: score for article, (_, score) in older.items()}, most=most)
+    else:
+        order = dated(db, [*question.by_date(db, sort), *older], sort)
+    page = order[offset:] if limit < 0 else order[offset:most]
+    return [(one, older[one][0] if one in older else None) for one in page]
 
-    def where(self, column: str, *first: str) -> str:
-        parts = [*first, *(condition.sql(column) for condition in self.conditions)]
-        return f" WHERE {' AND '.join(parts)}" if parts else ""
 
-    def count(self, db: Database) -> int:
-        if self.match is None:
-            row = db.execute(f"SELECT count(*) FROM articles{self.where('id')}", self.values).fetchone()
-        else:
-            where = self.where("rowid", "search MATCH ?")
-            row = db.execute(f"SELECT count(*) FROM search{where}", [self.match, *self.values]).fetchone()
-        return int(row[0])
-
-    def ids(self, db: Database, *, sort: Sort, limit: int, offset: int) -> list[int]:
-        """A page of articles in their order."""
-        if self.match is None or sort is not Sort.RELEVANCE:
-            return self._by_date(db, limit, offset, newest=sort is not Sort.OLDEST)
-        if offset + limit > _POOL:
-            return [one for one, _ in self.ranked(db, limit, offset)] if offset >= _POOL else [
-                *self.ids(db, sort=sort, limit=_POOL - offset, offset=offset),
-                *(one for one, _ in self.ranked(db, limit - _POOL + offset, _POOL)),
-            ]  # fmt: skip
-        scores = _freshened(db, self.ranked(db, _POOL))
-        return sorted(scores, key=lambda one: (scores[one], one))[offset : offset + limit]
-
-    def ranked(self, db: Database, limit: int, offset: int = 0, table: str = "search") -> list[tuple[int, float]]:
-        """Rows and their bm25: the less, the better."""
-        where = self.where("rowid", f"{table} MATCH ?", f"rank MATCH '{_WEIGHTS}'")
-        return db.execute(
-            f"SELECT rowid, rank FROM {table}{where} ORDER BY rank, rowid LIMIT ? OFFSET ?",
-            [self.match, *self.values, limit, offset],
-        ).fetchall()
-
-    def _by_date(self, db: Database, limit: int, offset: int, *, newest: bool) -> list[int]:
-        # The index alone: dates stand behind the text in a row of `articles`, which would have to be read.
-        found = ["id IN (SELECT rowid FROM search WHERE search MATCH ?)"] if self.match else []
-        order = "published_at DESC, id DESC" if newest else "published_at IS NULL, published_at, id"
-        rows = db.execute(
-            f"SELECT id FROM articles INDEXED BY articles_published{self.where('id', *found)}"
-            f" ORDER BY {order} LIMIT ? OFFSET ?",
-            [*([self.match] if self.match else []), *self.values, limit, offset],
-        )
-        return [one for (one,) in rows]
+def _by_relevance(db: Database, question: Question, older: dict[int, float], *, most: int) -> list[int]:
+    """So many articles, the best first."""
+    ranked = question.ranked(db, limit=-1 if most < 0 else max(most, _POOL))
+    scores = _freshened(db, [*ranked[:_POOL], *older.items()])
+    return [*sorted(scores, key=lambda one: (scores[one], one)), *(one for one, _ in ranked[_POOL:])]
 
 
 def _freshened(db: Database, ranked: Iterable[tuple[int, float]]) -> dict[int, float]:
@@ -357,49 +173,6 @@ def _freshened(db: Database, ranked: Iterable[tuple[int, float]]) -> dict[int, f
         if age is not None:
             scores[one] *= 1 + _NEWEST_GAIN / (1 + max(age, 0) / 365)
     return scores
-
-
-@dataclass(frozen=True, slots=True)
-class _Older:
-    """The same question to wordings that are no longer shown, of articles whose present one does not answer it."""
-
-    question: _Question
-
-    def _from(self) -> tuple[str, list[object]]:
-        match = self.question.match
-        sql = (
-            " FROM search_older s JOIN versions v ON v.id = s.rowid JOIN articles a ON a.urlkey = v.article"
-            + self.question.where("a.id", "search_older MATCH ?")
-            + " AND a.id NOT IN (SELECT rowid FROM search WHERE search MATCH ?)"
-        )
-        return sql, [match, *self.question.values, match]
-
-    def count(self, db: Database) -> int:
-        sql, values = self._from()
-        return int(db.execute(f"SELECT count(DISTINCT a.id){sql}", values).fetchone()[0])
-
-    def found(self, db: Database) -> dict[int, tuple[int, float]]:
-        """Article → the newest such wording of it, and its bm25."""
-        sql, values = self._from()
-        rows = db.execute(
-            f"SELECT a.id, v.id, bm25(search_older, 10.0, 1.0, 3.0){sql} ORDER BY v.seen_from, v.id", values
-        )
-        return {article: (version, score) for article, version, score in rows}
-
-
-def _merged(db: Database, question: _Question, older: _Older, *, sort: Sort, most: int) -> list[tuple[int, int | None]]:
-    """(article, older wording or None) of both, as far as a page needs them; the rest as in `_Question.ids`."""
-    before = older.found(db)
-    if sort is Sort.RELEVANCE:
-        scores = _freshened(db, [*question.ranked(db, _POOL), *((one, score) for one, (_, score) in before.items())])
-        order = sorted(scores, key=lambda one: (scores[one], one))
-        order += [one for one, _ in question.ranked(db, max(0, most - _POOL), _POOL)]
-    else:
-        both = [*question.ids(db, sort=sort, limit=-1, offset=0), *before]
-        order = _Question(None, (_Condition("SELECT value FROM json_each(?)", (json.dumps(both),)),)).ids(
-            db, sort=sort, limit=-1, offset=0
-        )
-    return [(one, before[one][0] if one in before else None) for one in order[:most]]
 
 
 # ---------------------------------------------------------------- what is shown of it
@@ -420,6 +193,8 @@ def _hits(db: Database, found: Sequence[tuple[int, int | None]], vocabulary: Voc
     )}  # fmt: skip
     marked = vocabulary.marked(db)
     for article, _ in found:
+        if article not in rows:  # it went since it was found: an indexer may be writing
+            continue
         url, *said, title, lead, text, seen_from, seen_to = rows[article][1:]
         published_at, precision, published_as, section, language, gone_at = said
         yield Hit(

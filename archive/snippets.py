@@ -57,6 +57,11 @@ def mark(text: str, places: Iterable[tuple[int, int, str]]) -> str:
     return "".join([*out, text[position:]])
 
 
+def unmarked(text: str) -> str:
+    """The text without the marks."""
+    return text.replace(MARK_START, "").replace(MARK_END, "")
+
+
 def _densest(places: Sequence[tuple[int, int, str]], chars: int) -> int:
     """Where a window begins that holds most different words, then most words; the first of several."""
     best, chosen, last = (0, 0), places[0][0], 0

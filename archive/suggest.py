@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from sqlite_utils import Database
 
 from archive.expression import Words, leaves, parse
 from archive.language import written_words
-from archive.search import search
-from archive.snippets import MARK_END, MARK_START
+from archive.search import count, search
+from archive.snippets import unmarked
+from archive.vocabulary import quoted
 
 SECONDS = 0.3  # a search that finds nothing takes this much longer at most, but for what SQLite is doing then
 MOST_SUGGESTIONS = 3
@@ -32,44 +34,46 @@ def suggestions(db: Database, typed: str) -> list[str]:
     words = list(leaves(parse(typed)))
     found, meant = list[str](), set[str]()
     for word in words:
-        if len(word.forms) > 1 or word.prefix or _terms(db, word.forms[0]):
+        if len(word.forms) > 1 or word.prefix or _terms_of(db, word.forms):
             continue
-        for form in _alike(db, word.forms[0], deadline):
-            terms = _terms(db, form)
+        for form, terms in _alike(db, word.forms[0], deadline):
             if not terms <= meant:  # else a form of a word that was suggested
                 meant |= terms
                 other = _replaced(typed, word, _as_written(db, form))
-                if search(db, other, limit=1).total:
+                if count(db, other):
                     found.append(other)
             if len(found) == MOST_SUGGESTIONS or time.monotonic() > deadline:
                 return found
     if not found and len(words) > 1:
         either = " OR ".join(word.typed if len(word.forms) == 1 else f'"{word.typed}"' for word in words)
-        if search(db, either, limit=1).total:
+        if count(db, either):
             found.append(either)
     return found
 
 
-def _terms(db: Database, form: str) -> set[str]:
-    return {term for (term,) in db.execute("SELECT term FROM terms WHERE form = ?", [form])}
+def _terms_of(db: Database, forms: Iterable[str]) -> dict[str, set[str]]:
+    """The terms of those forms that articles have."""
+    rows = db.execute(
+        "SELECT form, term FROM terms WHERE form IN (SELECT value FROM json_each(?))", [json.dumps(sorted(forms))]
+    )
+    found = defaultdict[str, set[str]](set)
+    for form, term in rows:
+        found[form].add(term)
+    return found
 
 
-def _alike(db: Database, form: str, deadline: float) -> list[str]:
+def _alike(db: Database, form: str, deadline: float) -> list[tuple[str, set[str]]]:
     """Words of the articles one change away, those that are in most articles first; else two changes away."""
     if len(form) < _LEAST_LETTERS:
         return []
-    rows = db.execute(
-        "SELECT DISTINCT form FROM terms WHERE form IN (SELECT value FROM json_each(?))",
-        [json.dumps(sorted(_one_change(form)))],
-    )
-    near = [other for (other,) in rows]
+    near = _terms_of(db, _one_change(form))
     if not near:
         neighbours = db.execute(
             "SELECT DISTINCT form FROM terms WHERE form >= ? AND form < ? AND length(form) BETWEEN ? AND ? LIMIT ?",
             [form[:2], form[:2] + "\U0010ffff", len(form) - 2, len(form) + 2, _MOST_NEIGHBOURS],
         )
-        near = _within_two(form, (other for (other,) in neighbours), deadline)
-    return sorted(near, key=lambda other: (-_articles_with(db, other), other))
+        near = _terms_of(db, _within_two(form, (other for (other,) in neighbours), deadline))
+    return sorted(near.items(), key=lambda one: (-_articles_with(db, one[1]), one[0]))
 
 
 def _one_change(form: str) -> set[str]:
@@ -105,11 +109,11 @@ def _changes(one: Sequence[str], other: Sequence[str], *, most: int) -> int:
     return row[-1]
 
 
-def _articles_with(db: Database, form: str) -> int:
-    """Articles that hold a form of the word, counted up to a hundred."""
-    terms = [f'"{term}"' for term in sorted(_terms(db, form))]
+def _articles_with(db: Database, terms: set[str]) -> int:
+    """Articles that hold one of these terms, counted up to a hundred."""
     found = "SELECT 1 FROM search WHERE search MATCH ? LIMIT 100"
-    return int(db.execute(f"SELECT count(*) FROM ({found})", [" OR ".join(terms)]).fetchone()[0])
+    match = " OR ".join(map(quoted, sorted(terms)))
+    return int(db.execute(f"SELECT count(*) FROM ({found})", [match]).fetchone()[0])
 
 
 def _as_written(db: Database, form: str) -> str:
@@ -117,7 +121,7 @@ def _as_written(db: Database, form: str) -> str:
     seen = list[str]()
     for hit in search(db, form, limit=5).hits:
         for text in (hit.snippet, hit.title):
-            plain = text.replace(MARK_START, "").replace(MARK_END, "")
+            plain = unmarked(text)
             seen += [plain[start:end] for start, end, other in written_words(plain) if other == form]
     best = next((word for word in seen if word[0].islower()), seen[0] if seen else form)
     return _without_suffix(best, form)

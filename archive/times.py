@@ -35,12 +35,25 @@ def parse_time(text: str) -> datetime:
         raise QueryError(
             f"{text!r} is not a time; examples: 2024, 2024-03-15, 2024-03-15T09:30, 20240315093000"
         ) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise QueryError(f"{text!r} is not a time in UTC: years are 1 to 9999") from error
 
 
 def end_of(text: str) -> datetime:
-    """The first moment after the year, month, day or second that a text names: `--until 2024` includes all of 2024."""
+    """The first moment after the year, month, day or second that a text names: `--until 2024` includes all of 2024.
+
+    Raises QueryError.
+    """
     at, digits = parse_time(text), len(re.sub(r"\D", "", text))
+    try:
+        return _after(at, digits)
+    except (OverflowError, ValueError) as error:
+        raise QueryError(f"{text!r} is too far in the future: years are 1 to 9999") from error
+
+
+def _after(at: datetime, digits: int) -> datetime:
     if digits <= 4:
         return at.replace(year=at.year + 1)
     if digits <= 6:

@@ -101,7 +101,8 @@ def rebuilds(directory: ArchiveDir, count: int, rounds: int) -> None:
         print(f"{name:28}{one.seconds:9.1f}{count / one.seconds:9.0f}{one.processor:13.1f} s{one.others:12.0%}")
     alone, many = (min(times) for times in spent.values())
     print(
-        f"{cores()} jobs are {alone.seconds / many.seconds:.2f} times as fast as one; the goal on 2 cores is {GOAL_RATIO}"
+        f"{cores()} jobs are {alone.seconds / many.seconds:.2f} times as fast as one;"
+        f" the goal on 2 cores is {GOAL_RATIO}"
     )
     ideal = alone.processor / many.processor * cores()
     print(f"by the time of the processors they would be {ideal:.2f} times as fast, if nothing else ran")

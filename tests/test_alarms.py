@@ -14,9 +14,9 @@ from archive.config import read_site
 from archive.errors import ConfigError
 from archive.extract.expected import has_article_address
 from archive.index import index_archive, index_stale
-from archive.query import parse_time
 from archive.rebuild import rebuild
 from archive.schema import connect_readonly
+from archive.times import parse_time
 
 OLD = '[[layout]]\nuntil = 2026-02-01\ntitle = ".baslik"\ndate = ".tarih"\nbody = ".metin"\nauthors = ".yazan"\n'
 NEW = '[[layout]]\nsince = 2026-02-01\ntitle = "#ad"\ndate = "#gun"\nbody = "#icerik"\n'

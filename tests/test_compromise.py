@@ -17,6 +17,7 @@ from archive.index import index_archive
 from archive.model import Exchange
 from archive.rebuild import rebuild
 from archive.schema import connect_readonly
+from archive.search import search
 
 TEXT = (
     "Bakan, yeni hattın yıl sonuna dek açılacağını ve günde on sefer yapılacağını söyledi.",
@@ -194,9 +195,9 @@ def test_injected_words_are_found_by_no_search(tmp_path: Path) -> None:
 
     db = connect_readonly(directory.db)
 
-    assert ask.search(db, "Bakan").total == 3
+    assert search(db, "Bakan").total == 3
     for words in ("казино", "Барс", "Kumarbey", "bonusu", "зеркало"):
-        assert ask.search(db, words).total == 0, words
+        assert search(db, words).total == 0, words
     assert (
         db.execute("SELECT count(*) FROM versions WHERE text LIKE '%Kumarbey%' OR title LIKE '%Kumarbey%'").fetchone()[
             0

@@ -18,6 +18,7 @@ from archive.index import index_archive
 from archive.model import BlockKind
 from archive.schema import connect_readonly
 from archive.sql import run_sql
+from archive.times import end_of, parse_time
 
 FILL = "Yetkililer konuyla ilgili ayrıntıların önümüzdeki günlerde kamuoyuyla paylaşılacağını bildirdi."
 BREAD = page(
@@ -58,7 +59,7 @@ def db(held: ArchiveDir) -> Database:
 
 
 def test_an_article_is_shown_as_it_was(db: Database) -> None:
-    before = query.article(db, "http://haber.example/ekmek/", at=query.parse_time("2024-01-02"))
+    before = query.article(db, "http://haber.example/ekmek/", at=parse_time("2024-01-02"))
     now = query.article(db, "http://haber.example/ekmek/")
 
     assert "yüzde on zam" in str(before.fields["text"])
@@ -96,7 +97,7 @@ def test_changes_name_the_edit(db: Database) -> None:
     assert [(change.kind, change.url, change.at, change.what) for change in changes(db)] == [
         ("edited", "http://haber.example/ekmek/", "2024-02-01T10:00:00.000000Z", "a number: on → yirmi")
     ]
-    assert changes(db, since=query.parse_time("2024-03")) == []
+    assert changes(db, since=parse_time("2024-03")) == []
 
 
 def test_sql_reads_and_only_reads(held: ArchiveDir) -> None:
@@ -138,15 +139,15 @@ def test_the_state_adds_up(db: Database, held: ArchiveDir) -> None:
     ],
 )
 def test_times_as_people_type_them(typed: str, expected: datetime, end: datetime | None) -> None:
-    assert query.parse_time(typed) == expected
+    assert parse_time(typed) == expected
     if end:
-        assert query.end_of(typed) == end
+        assert end_of(typed) == end
 
 
 @pytest.mark.parametrize("typed", ["", "yesterday", "2024-13", "2024-02-30", "12", "99999999999999"])
 def test_what_is_no_time_is_an_error_with_examples(typed: str) -> None:
     with pytest.raises(QueryError, match="is not a time"):
-        query.parse_time(typed)
+        parse_time(typed)
 
 
 def test_a_timemap_in_link_format(db: Database) -> None:

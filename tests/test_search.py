@@ -169,7 +169,7 @@ def test_what_holds_no_word_is_said_to(db: Database, typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["since:dün", "until:9999", "since:0000", "since:0001-01-01T00:00+14:00"])
 def test_a_time_that_is_none_is_said_to_be(db: Database, typed: str) -> None:
-    with pytest.raises(QueryError, match=r"is not a time|out of range"):
+    with pytest.raises(QueryError, match=r"is not a time|too far in the future"):
         search(db, typed)
 
 

@@ -125,19 +125,7 @@ def test_bit_by_bit_in_any_order_gives_the_rows_of_a_rebuild(tmp_path: Path, see
     """Pages edited, joined, copied and signed by others, in Latin and Cyrillic letters; indexed capture by capture."""
     chance = random.Random(seed)
     directory = make_archive(tmp_path / "a")
-    words = [
-        "kelebekler",
-        "kelebeği",
-        "arılar",
-        "kalan",
-        "görüşme",
-        "балалар",
-        "мектеп",
-        "школы",
-        "Қазақстанда",
-        "İstanbul’da",
-        "secim",
-    ]
+    words = ["kelebekler", "kelebeği", "arılar", "kalan", "görüşme", "балалар", "мектеп", "Қазақстанда", "İstanbul’da"]
     captures = []
     for month in range(1, 10):
         path = chance.choice(["/bir/", "/iki/", "/uzun/", "/uzun/2/"])
