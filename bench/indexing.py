@@ -101,11 +101,10 @@ def rebuilds(directory: ArchiveDir, count: int, rounds: int) -> None:
         print(f"{name:28}{one.seconds:9.1f}{count / one.seconds:9.0f}{one.processor:13.1f} s{one.others:12.0%}")
     alone, many = (min(times) for times in spent.values())
     print(
-        f"{cores()} jobs are {alone.seconds / many.seconds:.2f} times as fast as one;"
-        f" the goal on 2 cores is {GOAL_RATIO}"
+        f"{cores()} jobs are {alone.seconds / many.seconds:.2f} times as fast as one (goal on 2 cores: {GOAL_RATIO});"
     )
     ideal = alone.processor / many.processor * cores()
-    print(f"by the time of the processors they would be {ideal:.2f} times as fast, if nothing else ran")
+    print(f"by what they took of the processors, {ideal:.2f} times where nothing else runs")
 
 
 def _spent(act: Callable[[], object]) -> Spent:
@@ -118,7 +117,7 @@ def _spent(act: Callable[[], object]) -> Spent:
 
 def _busy() -> float:
     """Seconds that all processors have worked since the machine started."""
-    user, nice, system, *_ = (int(part) for part in Path("/proc/stat").read_text().split()[1:4])
+    user, nice, system = (int(part) for part in Path("/proc/stat").read_text().split()[1:4])
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")
 
 
