@@ -35,7 +35,7 @@ from archive.extract.moments import Dates, Moment
 from archive.extract.names import clean_names, is_somebody
 from archive.extract.page import Page, read_page
 from archive.extract.prose import is_prose
-from archive.extract.runs import Run, lines_of, read_runs
+from archive.extract.runs import INLINE, Run, lines_of, read_runs
 from archive.extract.spam import find_spam
 from archive.extract.title import Title, find_title
 from archive.language import language_of
@@ -116,22 +116,14 @@ class _Reading:
             head.site_names.insert(0, self.site.title)
         root = page.tree.find("body")
         root = page.tree if root is None else root
-        runs = read_runs(root, page.elements.hidden)
+        runs: Sequence[Run] = read_runs(root, page.elements.hidden)
         language = self.language(head, runs)
         spam = find_spam(page, root, runs, head=head, site=self.site, language=language)
         if spam.replaced:
             return Extracted(kind=PageKind.REPLACED, reason=spam.replaced, findings=spam.findings, hosts=spam.hosts)
         dates = Dates(capture.captured_at, self.zone, language)
         comments = read_comments(page.elements, root, runs, head, is_spam=spam.is_spam, dates=dates)
-        dropped: set[HtmlElement] = set()
-        for selector in self.layout.drop if self.layout else ():
-            for element in select(page.tree, selector):
-                if not any(above in dropped for above in element.iterancestors()):
-                    blank_element(element)
-                dropped.add(element)
-        if spam.findings or (self.layout and self.layout.drop):
-            runs = read_runs(root, page.elements.hidden)
-        runs = self.within_article(self.before_footer(runs))
+        runs = self.within_article(self.before_footer(self.without_dropped(root, spam.runs)))
         title = self.title(head, runs, spam.is_spam)
         lines = BylineReader(page, runs, title.run, dates)
         byline = lines.read()
@@ -159,6 +151,18 @@ class _Reading:
         article = self.article(head, title, byline, body, runs, images, language, comments, spam.is_spam)
         return Extracted(kind=kind, reason=reason, article=article, findings=spam.findings, hosts=spam.hosts)
 
+    def without_dropped(self, root: HtmlElement, runs: Sequence[Run]) -> Sequence[Run]:
+        """The runs without what the layout drops, which leaves the tree, too."""
+        dropped: set[HtmlElement] = set()
+        for selector in self.layout.drop if self.layout else ():
+            for element in select(self.page.tree, selector):
+                if not any(above in dropped for above in element.iterancestors()):
+                    blank_element(element)
+                dropped.add(element)
+        if any(element.tag in INLINE for element in dropped):  # which may be a part of a run
+            return read_runs(root, self.page.elements.hidden)
+        return [run for run in runs if dropped.isdisjoint(run.path)] if dropped else runs
+
     def language(self, head: Head, runs: Sequence[Run]) -> str | None:
         """The language of the page's text; where that cannot be told, of its html lang."""
         text = " ".join(run.text for run in runs if is_prose(run) and not run.hidden)[:4000]
@@ -166,7 +170,7 @@ class _Reading:
         hint = declared or (self.site.read.languages[0] if self.site and self.site.read.languages else None)
         return language_of(text, hint=hint) or declared
 
-    def before_footer(self, runs: list[Run]) -> list[Run]:
+    def before_footer(self, runs: Sequence[Run]) -> Sequence[Run]:
         """The runs without the site's boilerplate and without what stands from its footer line on."""
         if not self.site:
             return runs
@@ -186,7 +190,7 @@ class _Reading:
         selector = getattr(self.layout, name) if self.layout else None
         return next(iter(select(self.page.tree, selector)), None)
 
-    def within_article(self, runs: list[Run]) -> list[Run]:
+    def within_article(self, runs: Sequence[Run]) -> Sequence[Run]:
         """The runs inside the layout's article element, where the profile names one and the page has it."""
         place = self.element("article")
         inside = [run for run in runs if place is not None and place in run.path]

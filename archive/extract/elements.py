@@ -35,6 +35,7 @@ class Elements:
         self.properties: dict[HtmlElement, str] = {}  # itemprop
         self.types: dict[HtmlElement, str] = {}  # itemtype
         self.styles: dict[HtmlElement, str] = {}
+        self.roles: dict[HtmlElement, str] = {}
         self.sized: set[HtmlElement] = set()  # those with a width or height of their own
         self.hidden: set[HtmlElement] = set()  # those that their own attributes keep from being seen
         for element in self.all:
@@ -50,6 +51,8 @@ class Elements:
             self.properties[element] = _short(element, "itemprop", get("itemprop"))
         if "itemtype" in attributes:
             self.types[element] = get("itemtype") or ""
+        if "role" in attributes:
+            self.roles[element] = get("role") or ""
         if "style" in attributes:
             self.styles[element] = style = _short(element, "style", get("style"))
             if _hides(style):
@@ -61,9 +64,10 @@ class Elements:
 
     def tagged(self, *tags: str) -> Sequence[HtmlElement]:
         """Those with one of these tags."""
-        if len(tags) == 1:
-            return self.by_tag.get(tags[0], ())
-        return [one for one in self.all if one.tag in tags] if any(tag in self.by_tag for tag in tags) else ()
+        found = [self.by_tag[tag] for tag in tags if tag in self.by_tag]
+        if len(found) < 2:
+            return found[0] if found else ()
+        return [one for one in self.all if one.tag in tags]
 
     def with_property(self, name: str) -> Iterator[HtmlElement]:
         """Those whose itemprop holds a name of schema.org."""

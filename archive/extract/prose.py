@@ -28,6 +28,12 @@ Look = tuple[str, str]  # how a paragraph is set: its tag and the nearest class,
 
 def is_prose(run: Run) -> bool:
     """Whether a run reads like a sentence of text rather than a label or a link."""
+    if run.is_prose is None:
+        run.is_prose = _is_prose(run)
+    return run.is_prose
+
+
+def _is_prose(run: Run) -> bool:
     text = run.text
     return (
         len(text) >= PROSE_CHARS

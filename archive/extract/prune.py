@@ -56,18 +56,19 @@ class Pruning:
 
     def among(self, found: Iterable[HtmlElement]) -> set[HtmlElement]:
         """Those of these elements that are the site's."""
-        return {element for element in found if self.has(element)}
+        names, roles, hidden = self.elements.names, self.elements.roles, self.elements.hidden
+        sites: set[HtmlElement] = set()
+        for element in found:
+            told = told_by(names[element]) if element in names else NOT_TOLD
+            is_sites = element.tag in _TAGS or element in hidden or roles.get(element) in _ROLES
+            if (is_sites or any(told)) and self.has(element, *told, is_sites=is_sites):
+                sites.add(element)
+        return sites
 
-    def has(self, element: HtmlElement) -> bool:
-        """Whether an element is the site's."""
-        tag, names = element.tag, self.elements.names.get(element)
-        names_site, names_comments = told_by(names) if names else (False, False)
-        is_sites = (
-            (names_site and tag != "p")  # a paragraph may be named after the paywall it stands behind
-            or tag in _TAGS
-            or element in self.elements.hidden
-            or element.get("role") in _ROLES
-        )
+    def has(self, element: HtmlElement, names_site: bool, names_comments: bool, *, is_sites: bool) -> bool:
+        """Whether an element that seems to be the site's, by its names or (`is_sites`) otherwise, is so."""
+        tag = element.tag
+        is_sites = is_sites or (names_site and tag != "p")  # a paragraph may be named after the paywall it is behind
         # Comments may outweigh a short article, so the guard is another: a form, dates or authors inside.
         is_comments = names_comments and self.is_titled and tag not in ("a", "span")
         if not (is_sites or is_comments) or tag in _KEPT_TAGS or element in self.kept:
@@ -83,6 +84,9 @@ class Pruning:
             if "comment" in names and ("comment" in (element.get("class") or "") or _COMMENT_ID.search(names)):
                 signs.append(element)
         return with_ancestors(parent for sign in signs if (parent := sign.getparent()) is not None)
+
+
+NOT_TOLD = (False, False)
 
 
 @lru_cache(maxsize=20_000)

@@ -130,6 +130,7 @@ class Run:
     hidden: bool = False
     slots: list[tuple[HtmlElement, bool]] = field(default_factory=list)  # element, and whether its tail holds the text
     path: tuple[HtmlElement, ...] = ()  # `node` and all it stands in, upwards
+    is_prose: bool | None = None  # what prose.is_prose says: a dozen places ask
 
     @property
     def link_share(self) -> float:

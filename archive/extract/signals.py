@@ -60,6 +60,7 @@ _HOST_IN_TEXT = re.compile(
     r"|pro|link|app|live|fun|win|shop|store|icu|biz|me|io|co|cc|tv|ws|su))(?!\.?[\w-])",
     re.I,
 )
+_DOT_IN_WORD = re.compile(r"\.[a-zA-Z]")
 # An address on another host has one; white space and a missing scheme are as browsers take them.
 _HOST = re.compile(r"\s*(?:https?:)?[\\/]{2}(?:[^/?#@\s]{0,200}@)?([^/?#:@\s\\]{3,253})", re.IGNORECASE)
 _ALIEN = {
@@ -323,7 +324,7 @@ def site_of(host: str) -> str:
 
 def hosts_in(text: str, *, url: str) -> tuple[str, ...]:
     """The other sites that a text names."""
-    if "." not in text:
+    if _DOT_IN_WORD.search(text) is None:
         return ()
     own = site_of(bare_host(url))
     hosts = {host.lower().removeprefix("www.") for host in _HOST_IN_TEXT.findall(text[:2000])}

@@ -23,7 +23,7 @@ from archive.extract.lexicon import tells, words_in
 from archive.extract.metadata import Head
 from archive.extract.page import Page
 from archive.extract.prose import is_prose
-from archive.extract.runs import Run
+from archive.extract.runs import Run, read_runs
 from archive.extract.signals import (
     Judge,
     Piece,
@@ -73,13 +73,14 @@ class Spam:
     findings: tuple[Finding, ...]
     replaced: str | None  # why the page's own text is gone, in words
     is_spam: Callable[[str], bool]  # whether a line from this page's head is an injected one
+    runs: Sequence[Run]  # what is left of the page's
     hosts: tuple[str, ...] = ()  # other sites that what is left links to, for all to see
 
 
 def find_spam(
     page: Page, root: HtmlElement, runs: Sequence[Run], *, head: Head, site: Site | None, language: str | None
 ) -> Spam:
-    """The injected texts of a page. They are taken out of the tree; `runs` must be read again where there are any."""
+    """The injected texts of a page. They are taken out of the tree, and so out of its runs."""
     return _Search(page, root, runs, head, site, language).spam()
 
 
@@ -87,7 +88,7 @@ class _Search:
     def __init__(
         self, page: Page, root: HtmlElement, runs: Sequence[Run], head: Head, site: Site | None, language: str | None
     ) -> None:
-        self.page, self.runs, self.head = page, runs, head
+        self.page, self.root, self.runs, self.head = page, root, runs, head
         self.standing = Standing(
             page.elements,
             root,
@@ -106,6 +107,7 @@ class _Search:
         self.findings: list[Finding] = []
         self.company: set[str] = set()  # hosts that findings link to
         self.injected_parts: set[str] = set()  # of titles, folded
+        self.is_edited = False  # whether something was taken out of a run that stays
         self.order: dict[Run, int] = {}  # made when it is asked for
         self.kinds: dict[Run, FindingKind] = {}  # of the runs in which something was found
 
@@ -126,10 +128,14 @@ class _Search:
             self.add(FindingKind.REPLACED, Piece(text=takeover.text), takeover.verdict)
         for run in injected:
             run.blank()
+        gone = set(injected)
+        left = [run for run in self.runs if run not in gone]
+        if self.is_edited:
+            left = read_runs(self.root, self.page.elements.hidden)
         findings = tuple(_as_replaced(finding) if takeover else finding for finding in self.findings)
         own = [hosts for run, hosts in self.standing.linked.items() if run not in self.kinds and not run.hidden]
         hosts = tuple(host for host in union(*own) if host not in self.company)
-        return Spam(findings, takeover.reason if takeover else None, self.is_injected_line, hosts)
+        return Spam(findings, takeover.reason if takeover else None, self.is_injected_line, left, hosts)
 
     def spoken(self) -> frozenset[str]:
         """The subjects that the page's own text is about: then words on them alone are no signal."""
@@ -333,7 +339,7 @@ class _Search:
             if verdict.is_spam:
                 self.add(self.standing.kind_of(run, way), piece, verdict, hidden_by=way)
                 blank_element(element)
-                found = True
+                found = self.is_edited = True
             elif element.tag == "a" and hosts and self.is_disguised(element):
                 # The word is the author's, the link is not.
                 disguised = {"covert": "a link in the looks of the text", "link": "to another site"}
@@ -369,6 +375,7 @@ class _Search:
         for slot, part, verdict in injected:
             self.add(self.standing.kind_of(run, ""), Piece(text=part, hosts=self.hosts_in(part)), verdict)
             _set_slot_text(slot, _slot_text(slot).replace(part, "", 1))
+        self.is_edited = True
         return True
 
     # ------------------------------------------------------------ findings

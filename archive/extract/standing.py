@@ -25,6 +25,7 @@ MAX_LABELS = 300  # links of one list whose words are compared
 _COMMENT_NAMES = re.compile(r"(?:^|[\s_-])(?:comments?|commentlist|yorum(?:lar)?)(?:$|[\s_-])", re.IGNORECASE)
 _SIDEBAR_NAMES = re.compile(r"(?:^|[\s_-])(?:sidebar|widget|aside|secondary)(?:$|[\s_-])", re.IGNORECASE)
 _FOOTER_NAMES = re.compile(r"(?:^|[\s_-])(?:footer|colophon)(?:$|[\s_-])", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://[a-zA-Z0-9.-]+/")
 _NAMING = ("class", "id", "role", "itemprop", "aria-label", "data-id", "onclick")
 
 
@@ -54,6 +55,8 @@ class Standing:
     ) -> None:
         self.elements, self.root, self.runs, self.url, self.site_names = elements, root, runs, url, site_names
         self.hiding = Hiding(elements)
+        origin = _ORIGIN.match(url)
+        self.own = origin[0] if origin else ""
         self.linked = {run: hosts for run in runs if run.links and (hosts := self.hosts_of(run.links))}
         self.after = self._runs_after_footer({bare(line) for line in footer_lines})
         self.boxes = self._find_boxes()
@@ -130,7 +133,9 @@ class Standing:
 
     def other_host(self, link: str) -> str:
         # Most links are the site's own, and say so at their beginning.
-        return "" if link[:1] in ("/", "#", "?") and link[1:2] != "/" else other_host(link, url=self.url)
+        if (link[:1] in ("/", "#", "?") and link[1:2] != "/") or (self.own and link.startswith(self.own)):
+            return ""
+        return other_host(link, url=self.url)
 
     def _runs_after_footer(self, lines: set[str]) -> set[Run]:
         """The runs that stand after the site's own last words."""
