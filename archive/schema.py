@@ -192,7 +192,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "hidden_by": ("TEXT", "what keeps it from being seen: display:none, off-screen …; NULL where it shows"),
     },
     "terms": {
-        "form": ("TEXT NOT NULL", "a word as written, folded"),
+        "form": ("TEXT NOT NULL", "a word as written, or one that it is a form of besides; folded"),
         "term": ("TEXT NOT NULL", "the word it is found under in `search`"),
     },
 }

@@ -80,11 +80,18 @@ def search(
 
 
 def each_hit(
-    db: Database, words: str, *, sort: Sort = Sort.RELEVANCE, all_versions: bool = False, **filters: Unpack[Filters]
+    db: Database,
+    words: str,
+    *,
+    sort: Sort = Sort.RELEVANCE,
+    all_versions: bool = False,
+    limit: int | None = None,
+    **filters: Unpack[Filters],
 ) -> Iterator[Hit]:
-    """All that such a search finds, read as it is asked for."""
+    """All that such a search finds, or the first of it; each read as it is asked for."""
     asked, question = _ask(db, words, filters)
-    found = _found(db, question, sort=sort, all_versions=all_versions, limit=-1, offset=0).page
+    most = -1 if limit is None else limit
+    found = _found(db, question, sort=sort, all_versions=all_versions, limit=most, offset=0).page
     for first in range(0, len(found), _AT_ONCE):
         yield from _hits(db, found[first : first + _AT_ONCE], asked.vocabulary)
 
