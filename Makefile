@@ -37,7 +37,7 @@ bench: $(READY) ## the measurements under bench/, each a table; not lab-full, no
 		echo "== $$script"; .venv/bin/python "$$script" $(ARGS) || exit 1; \
 	done
 
-bench-query: $(READY) ## how long searches take, beside plain FTS5 and LIKE; ARGS="--articles 1000000" for an hour
+bench-query: $(READY) ## how long searches take, beside plain FTS5, trigram and LIKE; ARGS="--articles 1000000" for an hour
 	@.venv/bin/python bench/query.py $(ARGS)
 
 bench-capture: $(READY) ## what archiving costs, beside four others; ten minutes, needs nginx and wget

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
@@ -102,8 +101,10 @@ class Archive:
 
         `sort` is relevance, date or oldest; `all_versions` also finds what only an older wording says.
         """
-        hits = search.each_hit(self._db, words, sort=Sort(sort), all_versions=all_versions, **_asked(filters))
-        return map(_found, islice(hits, limit))
+        hits = search.each_hit(
+            self._db, words, sort=Sort(sort), all_versions=all_versions, limit=limit, **_asked(filters)
+        )
+        return map(_found, hits)
 
     def count(self, words: str = "", *, all_versions: bool = False, **filters: Unpack[Filters]) -> int:
         """How many articles such a search finds."""

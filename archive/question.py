@@ -54,6 +54,12 @@ class Question:
             f"SELECT rowid, rank FROM search{where} ORDER BY rank, rowid LIMIT ?", [*values, limit]
         ).fetchall()
 
+    def in_title(self) -> Question | None:
+        """The same of articles that have the words in their title as well; None where words are to be left out."""
+        if self.match is None or " NOT " in self.match:
+            return None
+        return Question(f"(title : ({self.match})) AND ({self.match})", self.conditions)
+
     def by_date(self, db: Database, sort: Sort, *, limit: int = -1, offset: int = 0) -> list[int]:
         """Articles, the newest first, or the oldest."""
         found, values = _sql(self.conditions, "id")

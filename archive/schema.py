@@ -259,7 +259,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
         "article": ("INTEGER NOT NULL REFERENCES articles(id)", "id of an article that has this part"),
     },
     "terms": {
-        "form": ("TEXT NOT NULL", "a word as written, folded"),
+        "form": ("TEXT NOT NULL", "a word as written, or one that it is a form of besides; folded"),
         "term": ("TEXT NOT NULL", "the word it is found under in `search`"),
     },
 }

@@ -77,15 +77,22 @@ def search(
     """
     asked, question = _ask(db, words, filters)
     found = _found(db, question, sort=sort, all_versions=all_versions, limit=limit, offset=offset)
-    return Hits(_count(db, question, all_versions=all_versions), list(_hits(db, found, asked.vocabulary)))
+    return Hits(found.total, list(_hits(db, found.page, asked.vocabulary)))
 
 
 def each_hit(
-    db: Database, words: str, *, sort: Sort = Sort.RELEVANCE, all_versions: bool = False, **filters: Unpack[Filters]
+    db: Database,
+    words: str,
+    *,
+    sort: Sort = Sort.RELEVANCE,
+    all_versions: bool = False,
+    limit: int | None = None,
+    **filters: Unpack[Filters],
 ) -> Iterator[Hit]:
-    """All that such a search finds, read as it is asked for."""
+    """All that such a search finds, or the first of it; each read as it is asked for."""
     asked, question = _ask(db, words, filters)
-    found = _found(db, question, sort=sort, all_versions=all_versions, limit=-1, offset=0)
+    most = -1 if limit is None else limit
+    found = _found(db, question, sort=sort, all_versions=all_versions, limit=most, offset=0).page
     for first in range(0, len(found), _AT_ONCE):
         yield from _hits(db, found[first : first + _AT_ONCE], asked.vocabulary)
 
@@ -95,7 +102,8 @@ _AT_ONCE = 100
 
 def count(db: Database, words: str, *, all_versions: bool = False, **filters: Unpack[Filters]) -> int:
     """How many articles such a search finds."""
-    return _count(db, _ask(db, words, filters)[1], all_versions=all_versions)
+    _, question = _ask(db, words, filters)
+    return question.count(db) + (question.count_older(db) if all_versions and question.match else 0)
 
 
 def found_ids(db: Database, words: str, **filters: Unpack[Filters]) -> list[int]:
@@ -121,11 +129,6 @@ def _ask(db: Database, words: str, filters: Filters) -> tuple[Asked, Question]:
     return asked, asked.question(db, conditions)
 
 
-def _count(db: Database, question: Question, *, all_versions: bool) -> int:
-    older = question.count_older(db) if all_versions and question.match else 0
-    return question.count(db) + older
-
-
 # ---------------------------------------------------------------- what comes first
 
 # Newness counts among so many of the best only: to ask the date of every article found would take longer than to find
@@ -134,31 +137,45 @@ _POOL = 100
 _NEWEST_GAIN = 0.25  # of two articles that say the same, today's goes before one of last year
 
 
-# An article, and the older wording that was found of it, if it is one.
-_Place = tuple[int, int | None]
+# Of more articles than this, those with the words in their title go first: to weigh all would take a microsecond each.
+_MOST_WEIGHED = 10_000
 
 
-def _found(
-    db: Database, question: Question, *, sort: Sort, all_versions: bool, limit: int, offset: int
-) -> Sequence[_Place]:
-    """A page of articles in their order; all from `offset` on for a limit of -1."""
+class _Found(NamedTuple):
+    """How many there are in all, and the articles of a page, each with the older wording that was found, or None."""
+
+    total: int
+    page: list[tuple[int, int | None]]
+
+
+def _found(db: Database, question: Question, *, sort: Sort, all_versions: bool, limit: int, offset: int) -> _Found:
+    """A page in its order; all from `offset` on for a limit of -1."""
     older = question.older(db) if all_versions and question.match else {}
+    shown = question.count(db)
     if question.match is None or (sort is not Sort.RELEVANCE and not older):
-        return [(one, None) for one in question.by_date(db, sort, limit=limit, offset=offset)]
-    most = -1 if limit < 0 else offset + limit
+        return _Found(shown, [(one, None) for one in question.by_date(db, sort, limit=limit, offset=offset)])
     if sort is Sort.RELEVANCE:
-        order = _by_relevance(db, question, {article: score for article, (_, score) in older.items()}, most=most)
+        ranked = _ranked(db, question, shown, most=shown if limit < 0 else offset + limit)
+        scores = _freshened(db, [*ranked[:_POOL], *((article, score) for article, (_, score) in older.items())])
+        order = [*sorted(scores, key=lambda one: (scores[one], one)), *(one for one, _ in ranked[_POOL:])]
     else:
         order = dated(db, [*question.by_date(db, sort), *older], sort)
-    page = order[offset:] if limit < 0 else order[offset:most]
-    return [(one, older[one][0] if one in older else None) for one in page]
+    page = order[offset:] if limit < 0 else order[offset : offset + limit]
+    return _Found(shown + len(older), [(one, older[one][0] if one in older else None) for one in page])
 
 
-def _by_relevance(db: Database, question: Question, older: dict[int, float], *, most: int) -> list[int]:
-    """So many articles, the best first."""
-    ranked = question.ranked(db, limit=-1 if most < 0 else max(most, _POOL))
-    scores = _freshened(db, [*ranked[:_POOL], *older.items()])
-    return [*sorted(scores, key=lambda one: (scores[one], one)), *(one for one, _ in ranked[_POOL:])]
+def _ranked(db: Database, question: Question, shown: int, *, most: int) -> list[tuple[int, float]]:
+    """The best of so many articles, at least as many as go into the pool, with their scores."""
+    most = max(most, _POOL)
+    titled = question.in_title() if shown > _MOST_WEIGHED else None
+    first = titled.ranked(db, limit=most) if titled else []
+    if len(first) == most:
+        return first
+    ranked = question.ranked(db, limit=most)
+    if len(first) < _POOL:
+        return ranked
+    known = {one for one, _ in first}
+    return [*first, *(one for one in ranked if one[0] not in known)]
 
 
 def _freshened(db: Database, ranked: Iterable[tuple[int, float]]) -> dict[int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from archive.errors import QueryError
 from archive.expression import MOST_WORDS, parse
 from archive.index import index_archive
 from archive.language import search_pairs, written_words
-from archive.schema import connect_readonly
-from archive.search import Sort, search
+from archive.schema import connect, connect_readonly, immediate
+from archive.search import Sort, count, each_hit, search
+from archive.search_rows import Said, SearchRows
 from archive.snippets import MARK_END, MARK_START, Marked, best_snippet
 from archive.suggest import suggestions
 from archive.times import parse_time
@@ -218,6 +220,8 @@ def test_options_filter_as_fields_do_and_pages_count_all_that_was_found(db: Data
     assert search(db, "bildirdi", section="ekonomi").total == 1
     assert search(db, "", language="tr", site="haber").total == 3
     assert search(db, "", tag="uzay", until=parse_time("2021")).total == 0
+    assert [count(db, typed) for typed in ("bildirdi", "", "-bildirdi", "seçmi")] == [3, 4, 1, 0]
+    assert count(db, "", section="ekonomi", since=parse_time("2019")) == 1
 
     pages = [search(db, "bildirdi", limit=1, offset=offset) for offset in range(4)]
     assert [(one.total, len(one.hits)) for one in pages] == [(3, 1), (3, 1), (3, 1), (3, 0)]
@@ -262,6 +266,40 @@ def test_pages_together_are_what_one_long_page_is(tmp_path: Path) -> None:
         ]
         assert len({hit.url for hit in whole.hits}) == whole.total == (130 if all_versions else 129)
         assert [hit.url for part in parts for hit in part.hits] == [hit.url for hit in whole.hits]
+
+
+def test_of_very_many_articles_those_with_the_word_in_their_title_go_first(tmp_path: Path) -> None:
+    """To weigh each of them would take longer than a reader waits; the pages are still those of one order."""
+    database = tmp_path / "archive.db"
+    writer = connect(database)
+    with immediate(writer):
+        for number in range(10_200):
+            said = Said("Baraj için karar" if number % 60 == 0 else "Köprü", "baraj " * (1 + number % 7), "", "tr")
+            add_article(writer, number, said)
+    db = connect_readonly(database)
+
+    whole = search(db, "baraj", limit=400)
+
+    assert whole.total == count(db, "baraj") == 10_200
+    assert [MARK_START in hit.title for hit in whole.hits] == [True] * 170 + [False] * 230
+    parts = [search(db, "baraj", limit=80, offset=offset).hits for offset in range(0, 400, 80)]
+    assert [hit.url for part in parts for hit in part] == [hit.url for hit in whole.hits]
+    assert [hit.url for hit in islice(each_hit(db, "baraj"), 400)] == [hit.url for hit in whole.hits]
+    assert len({hit.url for hit in each_hit(db, "baraj")}) == 10_200
+    assert search(db, "baraj -karar", limit=1).total == 10_030
+
+
+def add_article(db: Database, number: int, said: Said) -> None:
+    """The row of one, and what is searched of it; without the captures it comes from."""
+    db.execute(
+        "INSERT INTO articles (id, urlkey, url, title, text, language, pages, version, versions, first_seen_at,"
+        " last_seen_at, warc, offset) VALUES (?1, ?1, 'http://haber.example/' || ?1, ?2, ?3, 'tr', 1, 1, 1, '', '',"
+        " 'a', 1)",
+        [number, said.title, said.body],
+    )
+    rows = SearchRows(db)
+    rows.put("search", number, said)
+    rows.settle()
 
 
 def test_only_all_versions_finds_what_is_no_longer_said(db: Database) -> None:
