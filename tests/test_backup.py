@@ -30,9 +30,10 @@ from archive.hidden import hide
 from archive.importing import import_files
 from archive.index import index_archive
 from archive.kept import read_contents
-from archive.query import payload, search
+from archive.query import payload
 from archive.restore import check, restore
 from archive.schema import connect_readonly
+from archive.search import search
 from archive.verify import verify
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
