@@ -104,11 +104,14 @@ def _cyrillic_language(text: str, total: int, hint: str | None) -> str | None:
 def _latin_language(text: str, total: int, hint: str | None) -> str | None:
     if _AZERBAIJANI.search(text):
         return "az"
+    is_turkish = _count(_TURKISH, text) >= 0.02 * total
+    if is_turkish and "q" not in text and "Q" not in text:
+        return "kk" if _LATIN_KAZAKH.search(text) else "tr"
     folded = fold(text)
     words = _WORD.findall(folded)
     if "'" in folded:
         words = [word.partition("'")[0] for word in words]
-    if _count(_TURKISH, text) >= 0.02 * total:
+    if is_turkish:
         # Latin Kazakh has these too, and a q that no u follows.
         bare_q = sum("q" in word and "qu" not in word for word in words)
         return "kk" if bare_q > len(words) / 10 or _LATIN_KAZAKH.search(text) else "tr"

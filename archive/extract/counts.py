@@ -30,6 +30,7 @@ _COUNT = re.compile(
     rf"|(?:tum )?{_COMMENTS}\s*(?:sayisi)?\s*[:(\[]?\s*(?P<after>\d{{1,7}})\s*[)\]]?"
 )
 _ONE = re.compile(rf"(?:one|bir|bir adet|один|бір|ein|un|una?) {_COMMENTS}(?: on\b.*| to\b.*)?")
+_COUNTS = frozenset(("commentCount", "userInteractionCount", "interactionCount"))  # of schema.org
 _NONE = re.compile(
     r"(?:henuz )?(?:hic )?yorum (?:yok|yapilmamis|bulunmamaktadir|yapilmadi|bulunamadi)"
     r"|no (?:comments?|responses?|replies)(?: yet)?|(?:пока )?(?:нет|без) комментари\w+"
@@ -40,7 +41,7 @@ _NONE = re.compile(
 
 def read_count(head: Head, elements: Elements, marked: Sequence[HtmlElement]) -> tuple[int | None, str]:
     """The number and its source; `marked` are the elements named after comments. None where nothing says."""
-    for source, numbers in (("json-ld", _in_json(head.main)), ("microdata", _in_microdata(marked))):
+    for source, numbers in (("json-ld", _in_json(head.main)), ("microdata", _in_microdata(elements, marked))):
         if (number := next(numbers, None)) is not None:
             return number, source
     labels = islice(_labels(elements, marked), MAX_LABELS)
@@ -77,11 +78,13 @@ def _in_json(main: Mapping[str, Any]) -> Iterator[int]:
             yield number
 
 
-def _in_microdata(marked: Sequence[HtmlElement]) -> Iterator[int]:
+def _in_microdata(elements: Elements, marked: Sequence[HtmlElement]) -> Iterator[int]:
+    if not any(name in _COUNTS for name in elements.properties.values()):
+        return
     for element in marked[:MAX_LABELS]:
         # <meta itemprop="interactionType" content="…/CommentAction"> stands beside the number, or in it.
         for one in islice(element.iter(), 50):
-            if one.get("itemprop") in ("commentCount", "userInteractionCount", "interactionCount"):
+            if elements.properties.get(one) in _COUNTS:
                 text = (one.get("content") or inner_text(one, limit=LABEL_CHARS)).rpartition(":")[2].strip()
                 if text.isascii() and text.isdigit() and len(text) < 8:
                     yield int(text)

@@ -25,7 +25,7 @@ MAX_LABELS = 300  # links of one list whose words are compared
 _COMMENT_NAMES = re.compile(r"(?:^|[\s_-])(?:comments?|commentlist|yorum(?:lar)?)(?:$|[\s_-])", re.IGNORECASE)
 _SIDEBAR_NAMES = re.compile(r"(?:^|[\s_-])(?:sidebar|widget|aside|secondary)(?:$|[\s_-])", re.IGNORECASE)
 _FOOTER_NAMES = re.compile(r"(?:^|[\s_-])(?:footer|colophon)(?:$|[\s_-])", re.IGNORECASE)
-_ORIGIN = re.compile(r"https?://[a-zA-Z0-9.-]+/")
+_ORIGIN = re.compile(r"https?://[a-zA-Z0-9.:-]+/")
 _NAMING = ("class", "id", "role", "itemprop", "aria-label", "data-id", "onclick")
 
 
