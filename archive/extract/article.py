@@ -77,7 +77,7 @@ def extract(payload: Payload, capture: Capture, site: Site | None) -> Extracted:
         return Extracted(kind=PageKind.OTHER, reason="not HTML")
     reading = _Reading(page, capture, site)
     layout = reading.layout
-    missed = unmatched(page.tree, layout) if layout else ()  # before anything leaves the tree
+    missed = unmatched(page.elements, layout) if layout else ()  # before anything leaves the tree
     read = reading.extracted()
     return replace(
         read, layout=layout.span if layout else None, unmatched=missed, lacks=lacking(read, capture.url, site)
@@ -155,7 +155,7 @@ class _Reading:
         """The runs without what the layout drops, which leaves the tree, too."""
         dropped: set[HtmlElement] = set()
         for selector in self.layout.drop if self.layout else ():
-            for element in select(self.page.tree, selector):
+            for element in select(self.page.elements, selector):
                 if not any(above in dropped for above in element.iterancestors()):
                     blank_element(element)
                 dropped.add(element)
@@ -188,7 +188,7 @@ class _Reading:
     def element(self, name: str) -> HtmlElement | None:
         """The first element that the profile's layout names for a field."""
         selector = getattr(self.layout, name) if self.layout else None
-        return next(iter(select(self.page.tree, selector)), None)
+        return next(iter(select(self.page.elements, selector)), None)
 
     def within_article(self, runs: Sequence[Run]) -> Sequence[Run]:
         """The runs inside the layout's article element, where the profile names one and the page has it."""
@@ -212,7 +212,7 @@ class _Reading:
             text = text_of(date)
             byline.printed_as, byline.source = text, "layout"
             byline.printed = dates.printed(text)
-        authors = clean_names(text_of(element) for element in select(self.page.tree, self.layout.authors))
+        authors = clean_names(text_of(element) for element in select(self.page.elements, self.layout.authors))
         byline.authors = authors or byline.authors
         section = self.element("section")
         byline.section = text_of(section) if section is not None else byline.section
@@ -367,7 +367,9 @@ class _Reading:
     def tags(self) -> list[str]:
         """Links marked rel=tag that are not categories; a cloud of all the site's tags is none of an article's."""
         if self.layout and self.layout.tags:
-            return list(dict.fromkeys(text_of(element) for element in select(self.page.tree, self.layout.tags)))[:50]
+            return list(dict.fromkeys(text_of(element) for element in select(self.page.elements, self.layout.tags)))[
+                :50
+            ]
         found = (link for link in self.page.elements.tagged("a") if _is_tag(link.get("rel") or ""))
         texts = [text_of(link) for link in islice(found, MAX_TAG_LINKS)]
         return list(dict.fromkeys(text for text in texts if 0 < len(text) <= 80))[:50]
