@@ -152,7 +152,7 @@ class _Reading:
         dropped: set[HtmlElement] = set()
         for selector in self.layout.drop if self.layout else ():
             for element in select(self.page.elements, selector):
-                if not any(above in dropped for above in element.iterancestors()):
+                if dropped.isdisjoint(element.iterancestors()):
                     blank_element(element)
                 dropped.add(element)
         if any(element.tag in INLINE for element in dropped):  # which may be a part of a run
