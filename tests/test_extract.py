@@ -20,6 +20,7 @@ from scoring import Figures, block_recall, score_articles, token_f1
 
 from archive.config import SHIPPED_SITES, CrawlRules, Layout, ReadRules, Site, read_site
 from archive.extract import EXTRACTOR_VERSION, extract, rules_digest
+from archive.extract.elements import Elements
 from archive.extract.layout import select
 from archive.extract.moments import parse_moment
 from archive.extract.page import decode
@@ -172,10 +173,10 @@ def test_a_selector_we_do_not_understand_says_so() -> None:
 
     from archive.errors import ConfigError
 
-    tree = html.fromstring("<div id='a'><p class='b c'>x</p></div>")
-    assert [element.tag for element in select(tree, "#a > p.b.c, span")] == ["p"]
+    elements = Elements(html.fromstring("<div id='a'><p class='b c'>x</p></div>"))
+    assert [element.tag for element in select(elements, "#a > p.b.c, span")] == ["p"]
     with pytest.raises(ConfigError, match="not understood"):
-        select(tree, "p:nth-child(2)")
+        select(elements, "p:nth-child(2)")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from lxml import html
 from archive import query
 from archive.config import ArchiveDir, Learned
 from archive.errors import ConfigError, MuragatError
+from archive.extract.elements import Elements
 from archive.extract.layout import Places, select
 from archive.extract.learned import without_learned
 from archive.extract.repeats import MAX_PLACES, Piece, Sighting, find_repeats
@@ -389,7 +390,9 @@ def test_a_selector_asked_of_each_element_finds_what_a_search_of_the_tree_finds(
 
     asked = [element.get("id") for element in tree.iter() if Places([selector]).holds(element)]
 
-    assert asked == [element.get("id") for element in select(tree, selector) if element.get("id")] == ids.split()
+    assert (
+        asked == [element.get("id") for element in select(Elements(tree), selector) if element.get("id")] == ids.split()
+    )
 
 
 # ---------------------------------------------------------------- rows made by older rules

@@ -99,7 +99,7 @@ def _asks_to_pay(runs: Sequence[Run], body: Body, *, is_cut: bool) -> bool:
         return False
     around = {body.region, *islice(body.region.iterancestors(), 2)}
     asking = (run for run in runs if not run.hidden and _asks(run))
-    return any(not around.isdisjoint((run.node, *run.node.iterancestors())) for run in asking)
+    return any(not around.isdisjoint(run.path) for run in asking)
 
 
 def _asks(run: Run) -> bool:

@@ -5,64 +5,60 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from zoneinfo import ZoneInfo
 
 from lxml.html import HtmlElement
 
 from archive.config import Layout, Site
 from archive.extract.access import read_access
+from archive.extract.blocks import in_languages, to_blocks, whole_text
 from archive.extract.body import Body, find_body
 from archive.extract.byline import Byline, BylineReader
 from archive.extract.comments import Comments, read_comments
 from archive.extract.confidence import of_authors, of_body, of_date, of_modified, of_others, of_title
 from archive.extract.elements import blank_element
 from archive.extract.expected import lacking
+from archive.extract.fields import (
+    authors_of,
+    images_source,
+    language_spoken,
+    lead_of,
+    modified_of,
+    published_of,
+    section_of,
+    tags_of,
+)
 from archive.extract.images import read_images
 from archive.extract.kinds import Evidence, decide, page_number
 from archive.extract.layout import select, text_of, unmatched
 from archive.extract.learned import without_learned
 from archive.extract.letters import bare
 from archive.extract.metadata import Head, read_head
-from archive.extract.moments import Dates, Moment
-from archive.extract.names import clean_names, is_somebody
+from archive.extract.moments import Dates
+from archive.extract.names import clean_names
 from archive.extract.page import Page, read_page
 from archive.extract.prose import is_prose
-from archive.extract.runs import INLINE, Run, lines_of, read_runs
+from archive.extract.runs import INLINE, Run, read_runs
 from archive.extract.spam import find_spam
 from archive.extract.title import Title, find_title
 from archive.language import language_of
 from archive.model import (
     Article,
-    Block,
     BlockKind,
     Capture,
     Extracted,
     Image,
     PageKind,
     Payload,
-    Precision,
 )
 
 EXTRACTOR_VERSION = "2"
-# A page behind a paywall shows a paragraph or two and carries the rest as JSON-LD articleBody.
-WHOLE_TEXT_CHARS = 600
-SUBHEAD_CHARS = 80
-LANGUAGE_CHARS = 2_000  # of a text tell its language
-SPOKEN_CHARS, SPOKEN_LATIN_CHARS = 8, 100  # fewer are a name or a letter; a heading among others of one script
-CYRILLIC, SPOKEN_LATIN = ("kk", "ru", "uk"), ("tr", "en", "de", "fr", "es")  # that are told apart by letters, by words
 BYLINE_CHARS = 80
-MAX_TAG_LINKS = 500
-MAX_LINES = 5_000  # of a text for machines; 10 times the most in our sample pages
-_CYRILLIC = re.compile("[\u0400-\u04ff]")
-_MARKUP = re.compile(r"<[^<>]{1,500}>")
 LIBRARIES = ("trafilatura", "lxml", "dateparser", "simplemma", "tzdata")
 
 
@@ -77,7 +73,7 @@ def extract(payload: Payload, capture: Capture, site: Site | None) -> Extracted:
         return Extracted(kind=PageKind.OTHER, reason="not HTML")
     reading = _Reading(page, capture, site)
     layout = reading.layout
-    missed = unmatched(page.tree, layout) if layout else ()  # before anything leaves the tree
+    missed = unmatched(page.elements, layout) if layout else ()  # before anything leaves the tree
     read = reading.extracted()
     return replace(
         read, layout=layout.span if layout else None, unmatched=missed, lacks=lacking(read, capture.url, site)
@@ -155,8 +151,8 @@ class _Reading:
         """The runs without what the layout drops, which leaves the tree, too."""
         dropped: set[HtmlElement] = set()
         for selector in self.layout.drop if self.layout else ():
-            for element in select(self.page.tree, selector):
-                if not any(above in dropped for above in element.iterancestors()):
+            for element in select(self.page.elements, selector):
+                if dropped.isdisjoint(element.iterancestors()):
                     blank_element(element)
                 dropped.add(element)
         if any(element.tag in INLINE for element in dropped):  # which may be a part of a run
@@ -188,7 +184,7 @@ class _Reading:
     def element(self, name: str) -> HtmlElement | None:
         """The first element that the profile's layout names for a field."""
         selector = getattr(self.layout, name) if self.layout else None
-        return next(iter(select(self.page.tree, selector)), None)
+        return next(iter(select(self.page.elements, selector)), None)
 
     def within_article(self, runs: Sequence[Run]) -> Sequence[Run]:
         """The runs inside the layout's article element, where the profile names one and the page has it."""
@@ -212,7 +208,7 @@ class _Reading:
             text = text_of(date)
             byline.printed_as, byline.source = text, "layout"
             byline.printed = dates.printed(text)
-        authors = clean_names(text_of(element) for element in select(self.page.tree, self.layout.authors))
+        authors = clean_names(text_of(element) for element in select(self.page.elements, self.layout.authors))
         byline.authors = authors or byline.authors
         section = self.element("section")
         byline.section = text_of(section) if section is not None else byline.section
@@ -243,57 +239,43 @@ class _Reading:
         comments: Comments,
         is_spam: Callable[[str], bool],
     ) -> Article:
-        sources = {"title": title.source}
         shown = to_blocks(body.runs)
         blocks = whole_text(head.body, shown, is_spam)
-        if blocks:
-            sources["body"] = "json-ld" if blocks is not shown else "text" if self.element("body") is None else "layout"
-        published_at, precision, source = self.published(head, byline)
-        if published_at:
-            sources["published_at"] = source
-        lead = self.lead(head, blocks, is_spam)
-        if lead:
-            sources["lead"] = head.description_source
-        authors, section, tags = head.authors, head.section, head.tags or self.tags()
-        names = head.site_names
-        if byline.authors and (not authors or is_somebody(byline.authors, names) > is_somebody(authors, names)):
-            authors, sources["authors"] = byline.authors, "text"
-        elif authors:
-            sources["authors"] = head.authors_source
-        if section:
-            sources["section"] = head.section_source
-        elif byline.section:
-            section, sources["section"] = byline.section, "text"
-        number, first_page = page_number(self.page.url)
-        text = " ".join(block.text for block in blocks)
-        certain = language_of(text[:LANGUAGE_CHARS])
-        spoken = certain or language_of(text[:LANGUAGE_CHARS], hint=language) or language
-        modified = self.modified(head, byline)
+        of_blocks = "json-ld" if blocks is not shown else "text" if self.element("body") is None else "layout"
+        published_at, precision, of_publication = published_of(head, byline, self.zone)
+        modified = modified_of(head, byline, self.zone)
+        lead = lead_of(head, blocks, is_spam)
+        authors, authors_source = authors_of(head, byline)
+        section, section_source = section_of(head, byline)
+        tags, tags_source = tags_of(head, self.page.elements, self.layout)
+        spoken, spoken_source = language_spoken(blocks, language)
         told = read_access(head, self.page.elements, runs, body, is_cut=blocks is not shown)
-        if spoken:
-            sources["language"] = "text" if certain else "html"
-        if tags:
-            sources["tags"] = self.tags_source(head)
-        if images:
-            sources["images"] = images_source(head, images)
-        if head.canonical:
-            sources["canonical"] = head.canonical_source
-        for name, of_field in (
-            ("modified_at", modified.source if modified else ""),
-            ("access", told.source),
-            ("comments", comments.source),
-            ("comment_count", comments.count_source),
-        ):
-            if of_field:
-                sources[name] = of_field
+        number, first_page = page_number(self.page.url)
+        named = {  # field → whether it was found, where
+            "title": (True, title.source),
+            "body": (blocks, of_blocks),
+            "published_at": (published_at, of_publication),
+            "lead": (lead, head.description_source),
+            "authors": (authors, authors_source),
+            "section": (section, section_source),
+            "language": (spoken, spoken_source),
+            "tags": (tags, tags_source),
+            "images": (images, images_source(head, images)),
+            "canonical": (head.canonical, head.canonical_source),
+            "modified_at": (modified, modified.source if modified else ""),
+            "access": (told.source, told.source),
+            "comments": (comments.source, comments.source),
+            "comment_count": (comments.count_source, comments.count_source),
+        }
+        sources = {name: source for name, (found, source) in named.items() if found}
         confidence = of_others(sources, head, byline, language=spoken, told=told, comments=comments, images=images)
         confidence["title"] = of_title(title, head)
         if blocks:
-            confidence["body"] = of_body(body, blocks, sources["body"], is_declared=head.is_article)
+            confidence["body"] = of_body(body, blocks, of_blocks, is_declared=head.is_article)
         if authors:
-            confidence["authors"] = of_authors(sources["authors"], authors, byline)
+            confidence["authors"] = of_authors(authors_source, authors, byline)
         if published_at:
-            confidence["published_at"] = of_date(published_at, source, head, byline, self.zone)
+            confidence["published_at"] = of_date(published_at, of_publication, head, byline, self.zone)
         if modified:
             confidence["modified_at"] = of_modified(modified, published_at, head, byline)
         return Article(
@@ -318,122 +300,3 @@ class _Reading:
             sources=sources,
             confidence=confidence,
         )
-
-    def tags_source(self, head: Head) -> str:
-        if not head.tags:
-            return "layout" if self.layout and self.layout.tags else "text"
-        return "json-ld" if head.main.get("keywords") else "opengraph" if head.metas.get("article:tag") else "meta"
-
-    def modified(self, head: Head, byline: Byline) -> Moment | None:
-        """When the article was changed, as the head says; the printed minute of that day where it has only the day."""
-        printed = byline.updated
-        if printed is None:
-            return head.modified
-        shown = Moment(printed.at.astimezone(UTC), printed.precision, "text")
-        if head.modified is None:
-            return shown
-        same_day = printed.at.date() == head.modified.at.astimezone(self.zone).date()
-        is_closer = head.modified.precision is Precision.DAY and printed.precision is Precision.MINUTE
-        return shown if same_day and is_closer else head.modified
-
-    def published(self, head: Head, byline: Byline) -> tuple[datetime | None, Precision | None, str]:
-        """The date of publication; where the head has only the day, the minute of that day given or printed below."""
-        printed, moment, below = byline.printed, head.published or byline.moment, byline.moment
-        if moment is None:
-            return (printed.at.astimezone(UTC), printed.precision, byline.source) if printed else (None, None, "")
-        if (
-            moment.precision is Precision.DAY
-            and below
-            and below.precision is Precision.MINUTE
-            and moment.is_day_of(below)
-        ):
-            return below.at, below.precision, below.source
-        same_day = printed and printed.at.date() == moment.at.astimezone(self.zone).date()
-        if printed and same_day and moment.precision is Precision.DAY and printed.precision is Precision.MINUTE:
-            return printed.at.astimezone(UTC), Precision.MINUTE, byline.source
-        return moment.at, moment.precision, moment.source
-
-    def lead(self, head: Head, blocks: Sequence[Block], is_spam: Callable[[str], bool]) -> str | None:
-        """The summary the head gives, unless it only repeats how the text begins or was injected."""
-        lead = head.description
-        # A summary that a program cut from the text holds the injected sentence among genuine ones.
-        if not lead or any(is_spam(part) for part in (lead, *re.split(r"(?<=[.!?…])\s+", lead))):
-            return None
-        beginning = bare(" ".join(block.text for block in blocks[:4]))
-        stem = bare(re.sub(r"\s*(?:\[?(?:…|\.\.\.)\]?)\s*$", "", lead))
-        is_cut = lead.rstrip(" ]").endswith(("…", "..."))
-        return None if not stem or (is_cut and beginning.startswith(stem[:60])) else lead
-
-    def tags(self) -> list[str]:
-        """Links marked rel=tag that are not categories; a cloud of all the site's tags is none of an article's."""
-        if self.layout and self.layout.tags:
-            return list(dict.fromkeys(text_of(element) for element in select(self.page.tree, self.layout.tags)))[:50]
-        found = (link for link in self.page.elements.tagged("a") if _is_tag(link.get("rel") or ""))
-        texts = [text_of(link) for link in islice(found, MAX_TAG_LINKS)]
-        return list(dict.fromkeys(text for text in texts if 0 < len(text) <= 80))[:50]
-
-
-def _is_tag(rel: str) -> bool:
-    return "tag" in rel.split() and "category" not in rel
-
-
-def images_source(head: Head, images: Sequence[Image]) -> str:
-    """Where the first picture comes from: the head, or the page as readers see it."""
-    if not head.images or images[0].url != head.images[0]:
-        return "text"
-    return "json-ld" if head.main.get("image") else "opengraph"
-
-
-def in_languages(blocks: Sequence[Block], language: str | None) -> tuple[Block, ...]:
-    """The blocks, each with its language where that is surely another than the article's."""
-    spoken = [_spoken_in(block.text, language) for block in blocks]
-    return tuple(
-        block if own is None or own == language else replace(block, language=own)
-        for block, own in zip(blocks, spoken, strict=True)
-    )
-
-
-def _spoken_in(text: str, language: str | None) -> str | None:
-    """The language of a piece of an article in `language`: by its script at once, by its words only if it is long.
-
-    By its words alone 30 of 2,203 blocks of real news, headings mostly, seemed to be in another language of the same
-    script, and hardly one was.
-    """
-    is_cyrillic = bool(_CYRILLIC.search(text))
-    if len(text) < SPOKEN_CHARS or (not is_cyrillic and len(text) < SPOKEN_LATIN_CHARS and language not in CYRILLIC):
-        return language
-    if not is_cyrillic and language not in (*CYRILLIC, *SPOKEN_LATIN):
-        return language
-    return language_of(text, hint=language)
-
-
-def to_blocks(runs: Sequence[Run]) -> tuple[Block, ...]:
-    """Runs as blocks, a run with several paragraphs as several."""
-    blocks: list[Block] = []
-    for run in runs:
-        for line in lines_of(run):
-            text = "\n".join(" ".join(part.split()) for part in line.split("\n"))
-            if text and not (blocks and blocks[-1].text == text):
-                blocks.append(Block(BlockKind.HEADING if is_subhead(run) else run.kind, text))
-    return tuple(blocks)
-
-
-def is_subhead(run: Run) -> bool:
-    """Whether a paragraph is a subhead in all but name: one bold line that is no sentence."""
-    if run.kind is not BlockKind.PARAGRAPH or not run.is_bold or "\n" in run.text:
-        return False
-    return 3 <= len(run.text) <= SUBHEAD_CHARS and run.text[-1] not in ".!?…:;,»”\"'"
-
-
-def whole_text(written: str, blocks: tuple[Block, ...], is_spam: Callable[[str], bool]) -> tuple[Block, ...]:
-    """The text that the page carries for machines, where it shows only how that begins; else what it shows."""
-    shown = sum(len(block.text) for block in blocks)
-    if len(written) < max(WHOLE_TEXT_CHARS, 2 * shown):
-        return blocks
-    pieces = re.split(r"\n+|</p>|<br\s*/?>", written, maxsplit=MAX_LINES)[:MAX_LINES]
-    lines = [" ".join(_MARKUP.sub(" ", line).split()) for line in pieces]
-    lines = [line for line in lines if line and not is_spam(line)]
-    whole = bare(" ".join(lines))
-    if not any(bare(block.text)[:60] in whole for block in blocks if len(block.text) >= 60) and blocks:
-        return blocks
-    return tuple(Block(BlockKind.PARAGRAPH, line) for line in lines)

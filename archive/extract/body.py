@@ -1,9 +1,9 @@
-"""The article's body: the runs a reader came for, in order, as blocks.  The home of trafilatura.  No I/O.
+"""The article's body: the runs a reader came for, in order, as blocks.  No I/O.
 
 The paragraphs that are set alike soon after the title mostly are the article: where they are not most of the page's
-text, or few, trafilatura says which text it takes for it. Either way that is where the body is looked for, and we walk
-the place ourselves: so subheads, quotes, list items and cells stay where they stand, and repeated titles, date lines
-and lists of other posts go.
+text, or few, trafilatura says which text it takes for it (opinion.py). Either way that is where the body is looked for,
+and we walk the place ourselves: so subheads, quotes, list items and cells stay where they stand, and repeated titles,
+date lines and lists of other posts go.
 """
 
 from __future__ import annotations
@@ -11,15 +11,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 
-import trafilatura
 from lxml.html import HtmlElement
 
 from archive.extract.elements import Elements, with_ancestors
 from archive.extract.furniture import is_date_line, is_end_label, is_furniture, is_notice, is_related_label
 from archive.extract.letters import bare, letters_of
+from archive.extract.opinion import ask_trafilatura, is_readable, runs_among
 from archive.extract.prose import (
     LINK_DENSE,
     chars_in,
@@ -30,7 +29,6 @@ from archive.extract.prose import (
     look_of,
     lowest_holder,
     names_other_page,
-    weight_of,
 )
 from archive.extract.prune import Pruning
 from archive.extract.runs import Run
@@ -39,11 +37,6 @@ from archive.model import BlockKind
 # From here on the paragraphs that are set alike are right by themselves: trafilatura, asked on each of the shared news
 # pages, brought .9610 token F1; on the fifth of them below this .9619; on none .9583.
 CORE_SHARE, CORE_LEAST_CHARS = 0.7, 400
-# 6 times the elements and 18 times the text of the largest of our sample pages; beyond, trafilatura needs seconds and
-# we do without.
-ELEMENT_LIMIT, TEXT_LIMIT_CHARS = 15_000, 1_000_000
-# Runs times letters: 20 times the fullest of our sample pages, and half a second.
-MATCH_LIMIT = 200_000_000
 REGION_SHARE = 0.85  # of the paragraphs; the rest may be a standfirst, or a disclaimer
 CLOSE_TEXT_SHARE = 1.3
 OWN_TEXT_CHARS, OWN_PARAGRAPHS_CHARS, OWN_TEXT_SHARE = 500, 250, 0.2
@@ -94,62 +87,10 @@ def find_body(
     core = find_core(prose if place is None else [run for run in prose if place in run.path] or prose)
     share = chars_in(core) / (chars_in(prose) or 1)
     theirs = ""
-    if place is None and (share < CORE_SHARE or chars_in(core) < CORE_LEAST_CHARS) and _is_for_trafilatura(elements):
-        theirs = _ask_trafilatura(elements, pruning)
-    found, region = walk.body(_among(theirs, walk.runs, core) if theirs else core)
+    if place is None and (share < CORE_SHARE or chars_in(core) < CORE_LEAST_CHARS) and is_readable(elements):
+        theirs = ask_trafilatura(elements, pruning)
+    found, region = walk.body(runs_among(theirs, walk.runs, core) if theirs else core)
     return Body(found, region, share)
-
-
-def _among(theirs: str, seen: Sequence[Run], core: list[Run]) -> list[Run]:
-    """The runs in trafilatura's text; `core` where that text is another and says less."""
-    lines, joined = set(theirs.split("\n")), theirs.replace("\n", "")
-    if len(seen) * len(joined) >= MATCH_LIMIT:
-        return core
-    matched = [run for run in seen if _is_in(run, lines, joined)]
-    prose = {run for run in matched if is_prose(run)}
-    is_other = chars_in(prose.intersection(core)) < 0.2 * chars_in(core)
-    # One long paragraph elsewhere may be a disclaimer.
-    ours, others = (sum(map(weight_of, found)) for found in (core, prose))
-    return core if is_other and len(core) > 1 and ours > others else matched
-
-
-def _ask_trafilatura(elements: Elements, pruning: Pruning) -> str:
-    """The letters of what trafilatura takes for the article, a line for each piece; "" when it finds none.
-
-    Comments, dates and metadata are not asked for: they cost half the time, and htmldate guesses. Nor are its
-    fallbacks (`fast`): where it would take them, the paragraphs that are set alike are better evidence.
-    """
-    tree, pruned = elements.all[0], pruning.among(elements.all)
-    for element in pruned:
-        element.set("data-pruned", "1")
-    copied = deepcopy(tree)
-    for element in pruned:
-        del element.attrib["data-pruned"]
-    for element in copied.xpath("//*[@data-pruned]"):
-        element.drop_tree()
-    try:
-        document = trafilatura.bare_extraction(
-            copied, fast=True, include_comments=False, with_metadata=False, include_tables=True
-        )
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        return ""
-    body = getattr(document, "body", None)
-    return "" if body is None else "\n".join(letters_of(text) for text in body.itertext() if text.strip())
-
-
-def _is_for_trafilatura(elements: Elements) -> bool:
-    if len(elements.all) >= ELEMENT_LIMIT:
-        return False
-    code = sum(len(element.text or "") for element in elements.tagged("script", "style"))
-    return sum(map(len, elements.all[0].itertext())) - code < TEXT_LIMIT_CHARS
-
-
-def _is_in(run: Run, lines: set[str], joined: str) -> bool:
-    letters = letters_of(run.text)
-    if len(letters) < 12:
-        return bool(letters) and letters in lines
-    # Inline elements break trafilatura's text into pieces.
-    return letters[:60] in joined
 
 
 class _Walk:
@@ -386,7 +327,7 @@ class _Walk:
         if self.title is None:
             return None
         holders = with_ancestors(run.node for run in self.later_prose)
-        for element in self.title.node.iterancestors():
+        for element in self.title.path[1:]:
             if element.tag in ("body", "html"):
                 return None
             if element in holders or (not self.later_prose and element.find(".//img") is not None):

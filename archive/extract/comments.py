@@ -229,7 +229,7 @@ def _read_box(box: _Box, boxes: Mapping[HtmlElement, _Box], dates: _PostDates) -
     content = next((one for one in own if _is_content(one) and not _holds_any(one, left_out)), None)
     lines = list[str]()
     for run in box.runs:
-        is_content = content is not None and (run.node is content or content in run.node.iterancestors())
+        is_content = content is not None and content in run.path
         text = run.text if is_content else _without(run, left_out)
         if posted is None and not is_content and len(text) <= DATE_CHARS and (posted := dates.printed(text)):
             continue

@@ -1,23 +1,22 @@
 """A profile's selectors on one page: what [[layout]] says where the fields stand.  No I/O.
 
 The selectors are the part of CSS that names places in a page: `tag`, `.class`, `#id`, `[attr]`, `[attr=value]`, below
-(a space), child (`>`) and alternatives (`,`). lxml's own translation needs a package that a plain install lacks.
+(a space), child (`>`) and alternatives (`,`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from lxml import etree
 from lxml.html import HtmlElement
 
 from archive.config import Layout, Site
 from archive.errors import ConfigError
-from archive.extract.elements import inner_text
+from archive.extract.elements import Elements, inner_text
 
 # Names, sections and dates have less; a selector that finds all of a page names no field.
 FIELD_LIMIT_CHARS, MAX_FOUND = 2_000, 1_000
@@ -27,10 +26,25 @@ _SIMPLE = re.compile(r"(?P<tag>\*|[\w-]+)?(?P<rest>(?:[.#][\w-]+|\[[\w-]+(?:=\"?
 _PART = re.compile(r"\.(?P<cls>[\w-]+)|#(?P<id>[\w-]+)|\[(?P<attr>[\w-]+)(?:=\"?(?P<value>[^\]\"]*)\"?)?\]")
 
 
-def select(tree: HtmlElement, selector: str | None) -> list[HtmlElement]:
-    """The elements a selector names, in document order; none for None. Raises ConfigError for other CSS."""
-    found = _compiled(selector)(tree) if selector else []
-    return [one for one in found[:MAX_FOUND] if isinstance(one, HtmlElement)] if isinstance(found, list) else []
+def select(elements: Elements, selector: str | None) -> list[HtmlElement]:
+    """The elements a selector names, in the order of the page; none for None. Raises ConfigError for other CSS."""
+    if not selector:
+        return []
+    places = _followed(selector)
+    reached: dict[HtmlElement | None, Reached] = {None: NOWHERE}
+    found = [one for step in places.last for one in _candidates(elements, step) if places.reach(one, reached).is_named]
+    if len(places.last) > 1:  # alternatives, each in the order of the page
+        some = set(found)
+        found = [one for one in elements.all if one in some]
+    return found[:MAX_FOUND]
+
+
+def _candidates(elements: Elements, step: _Step) -> Iterable[HtmlElement]:
+    """The elements that have at least the name by which a step is known."""
+    if step.id or step.classes:
+        name = step.id or step.classes[0]
+        return (element for element, names in elements.names.items() if name in names)
+    return elements.all if step.tag == "*" else elements.tagged(step.tag)
 
 
 class Reached(NamedTuple):
@@ -49,16 +63,21 @@ class Places:
 
     def __init__(self, selectors: Sequence[str]) -> None:
         self.ends: set[int] = set()  # the steps that end a selector
+        self.last: list[_Step] = []  # those themselves
         # Each step with its number and that of the step before it, under an id, class or tag that an element must have.
         self.by_name: dict[str, list[tuple[int, int | None, _Step]]] = {}
+        self.depth = 1  # the most steps of a selector
         number = 0
         for selector in selectors:
             for one in selector.split(","):
                 before = None
-                for step in _steps(one.strip(), selector):
+                steps = list(_steps(one.strip(), selector))
+                for step in steps:
                     self.by_name.setdefault(step.name, []).append((number, before, step))
                     before, number = number, number + 1
                 self.ends.add(number - 1)
+                self.last.append(steps[-1])
+                self.depth = max(self.depth, len(steps))
 
     def below(self, above: Reached, element: HtmlElement) -> Reached:
         """The steps that lead to an element, from those that lead to its parent."""
@@ -72,12 +91,23 @@ class Places:
         )
         return Reached(here, above.path | here, not here.isdisjoint(self.ends))
 
+    def reach(self, element: HtmlElement, known: dict[HtmlElement | None, Reached]) -> Reached:
+        """The steps that lead to an element; `known` are those that lead to others, and to None: nowhere."""
+        if self.depth == 1:
+            return self.below(NOWHERE, element)
+        inwards: list[HtmlElement] = []
+        above: HtmlElement | None = element
+        while above is not None and above not in known:
+            inwards.append(above)
+            above = above.getparent()
+        for one in reversed(inwards):
+            known[one] = self.below(known[above], one)
+            above = one
+        return known[element]
+
     def holds(self, element: HtmlElement) -> bool:
         """Whether one of the selectors names this element."""
-        reached = NOWHERE
-        for one in (*reversed(list(element.iterancestors())), element):
-            reached = self.below(reached, one)
-        return reached.is_named
+        return self.reach(element, {None: NOWHERE}).is_named
 
 
 def check_selectors(site: Site) -> None:
@@ -89,11 +119,11 @@ def check_selectors(site: Site) -> None:
     Places([*site.learned.places, *site.learned.lists] if site.learned else ())
 
 
-def unmatched(tree: HtmlElement, layout: Layout) -> tuple[str, ...]:
+def unmatched(elements: Elements, layout: Layout) -> tuple[str, ...]:
     """The fields of a layout whose selector finds neither text nor picture on a page."""
     named = [(field, getattr(layout, field)) for field in SELECTED_FIELDS]
     return tuple(
-        field for field, selector in named if selector and not any(map(_shows_anything, select(tree, selector)))
+        field for field, selector in named if selector and not any(map(_shows_anything, select(elements, selector)))
     )
 
 
@@ -161,23 +191,5 @@ def _steps(one: str, whole: str) -> Iterator[_Step]:
 
 
 @lru_cache(maxsize=256)
-def _compiled(selector: str) -> etree.XPath:
-    return etree.XPath(" | ".join(_to_xpath(list(_steps(one.strip(), selector))) for one in selector.split(",")))
-
-
-def _to_xpath(steps: Sequence[_Step]) -> str:
-    # From the last part backwards: `//a//b` collects all of each step, which takes quadratic time in wide pages.
-    path = ""
-    for step in steps:
-        above = f"[{'parent' if step.is_child else 'ancestor'}::{path}]" if path else ""
-        path = step.tag + "".join(_conditions(step)) + above
-    return f"//{path}"
-
-
-def _conditions(step: _Step) -> Iterator[str]:
-    for cls in step.classes:
-        yield f"[contains(concat(' ', normalize-space(@class), ' '), ' {cls} ')]"
-    if step.id:
-        yield f"[@id='{step.id}']"
-    for name, value in step.attributes:
-        yield f"[@{name}]" if value is None else f"[@{name}='{value}']"
+def _followed(selector: str) -> Places:
+    return Places([selector])

@@ -55,7 +55,7 @@ class _Sites:
 
     def __init__(self, learned: Learned, title: Run | None) -> None:
         self.lines, self.places, self.lists = _compiled(learned)
-        self.round_title = set() if title is None else {title.node, *title.node.iterancestors()}
+        self.round_title = set() if title is None else set(title.path)
         self.found: dict[HtmlElement | None, _Around] = {None: _Around(False, False, NOWHERE, NOWHERE)}
 
     def has(self, run: Run) -> bool:

@@ -185,7 +185,7 @@ class Judge:
         telling = _TELLING & signals.keys()
         if "outside" in signals:
             return bool(telling or piece.hosts or "bare" in signals)
-        sites = {site_of(host) for host in (*piece.hosts, *piece.neighbours)}
+        sites = sites_of(piece.hosts) | sites_of(piece.neighbours)
         is_unseen = bool(_UNSEEN & signals.keys())
         enough = 1 if "pitch" in signals or not piece.is_switched else MANY_DOMAINS
         if "bare" in signals and piece.hosts and is_unseen and len(sites) >= enough:
@@ -320,6 +320,12 @@ def site_of(host: str) -> str:
     labels = host.split(".")
     size = 3 if len(labels) > 2 and labels[-2] in _SECOND_LEVEL else 2
     return ".".join(labels[-size:])
+
+
+@lru_cache(maxsize=256)
+def sites_of(hosts: tuple[str, ...]) -> frozenset[str]:
+    """The sites of some hosts: those of a long list are asked for at each of its lines."""
+    return frozenset(map(site_of, hosts))
 
 
 def hosts_in(text: str, *, url: str) -> tuple[str, ...]:

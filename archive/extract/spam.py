@@ -16,12 +16,14 @@ from lxml.html import HtmlElement
 
 from archive.config import Site
 from archive.extract.covert import Covert, canonical_elsewhere, find_covert
-from archive.extract.elements import blank_element, inner_text
-from archive.extract.hiding import is_by_class, is_switched
+from archive.extract.elements import blank_element
+from archive.extract.findings import EXCERPT_CHARS, Findings
+from archive.extract.hiding import is_switched
 from archive.extract.letters import bare
-from archive.extract.lexicon import tells, words_in
+from archive.extract.lexicon import words_in
 from archive.extract.metadata import Head
 from archive.extract.page import Page
+from archive.extract.parts import LONE_CHARS, MAX_PARTS, SENTENCE_END, Parts, is_alien_line
 from archive.extract.prose import is_prose
 from archive.extract.runs import Run, read_runs
 from archive.extract.signals import (
@@ -29,35 +31,17 @@ from archive.extract.signals import (
     Piece,
     Verdict,
     hosts_in,
-    language_of_any,
     script_of,
     union,
-    verdict_of,
 )
 from archive.extract.standing import NO_BOX, Standing
 from archive.extract.takeover import find_takeover
 from archive.language import fold
 from archive.model import BlockKind, Finding, FindingKind
 
-EXCERPT_CHARS = 500
-SENTENCE_CHARS = 25  # less than this left over is no genuine sentence
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？؟])")
-MAX_PARTS = 60  # links and spans of one sentence, or parts of one title, that are looked at one by one
-MAX_FINDINGS = 500  # more than a person would read
 PLAIN_CHARS = 2000  # a longer run without a link is read sentence by sentence only
 SHORT_OUTSIDE_CHARS = 1500
 STORY_CHARS = 400
-LONE_CHARS = 300
-_QUOTES = ("«", "“", "„", '"', "—", "–")
-
-# The colour of letters that are no link, and a line or a hand that a link would have.
-_TEXT_COLOUR = re.compile(
-    r"(?<!-)color\s*:\s*(?:inherit|currentcolor|black|#([0-3])[0-3]\1[0-3]\1[0-3](?![0-9a-f])|#[0-3]{3}(?![0-9a-f])"
-    r"|rgb\(\s*\d{1,2}\s*,\s*\d{1,2}\s*,\s*\d{1,2}\s*\))",
-    re.IGNORECASE,
-)
-_NO_LINE = re.compile(r"text-decoration(?:-line)?\s*:\s*none|cursor\s*:\s*(?:text|default|auto|inherit)", re.IGNORECASE)
-DISGUISED_CHARS = 80
 # What machines leave outside the document: warnings, counters, timings.
 _MACHINE = re.compile(
     r"\b(?:warning|notice|deprecated|fatal error|strict standards|on line \d|\.php|quer(?:y|ies)|memory|generated"
@@ -104,10 +88,9 @@ class _Search:
             tuple(site.read.languages) if site else (),
             self.spoken(),
         )
-        self.findings: list[Finding] = []
-        self.company: set[str] = set()  # hosts that findings link to
+        self.findings = Findings()
+        self.parts = Parts(self.standing, self.judge, self.findings)
         self.injected_parts: set[str] = set()  # of titles, folded
-        self.is_edited = False  # whether something was taken out of a run that stays
         self.order: dict[Run, int] = {}  # made when it is asked for
         self.kinds: dict[Run, FindingKind] = {}  # of the runs in which something was found
 
@@ -117,25 +100,30 @@ class _Search:
         for covert in find_covert(elements, url=url, judge=self.judge, hiding=hiding, has_story=self.has_story()):
             self.add_covert(covert)
         injected = self.in_runs(self.runs)
-        if self.company:
+        if self.findings.company:
             # What links to where the findings link is of their kind, though its words would not tell.
             injected += self.in_runs([run for run in self.standing.linked if run not in self.kinds])
         self.head_titles()
-        for covert in canonical_elsewhere(elements, url=url, company=frozenset(self.company)):
+        for covert in canonical_elsewhere(elements, url=url, company=frozenset(self.findings.company)):
             self.add_covert(covert)
         takeover = find_takeover(self.runs, injected, self.kinds, head=self.head, judge=self.judge)
         if takeover and takeover.verdict:
-            self.add(FindingKind.REPLACED, Piece(text=takeover.text), takeover.verdict)
+            self.findings.add(FindingKind.REPLACED, Piece(text=takeover.text), takeover.verdict)
         for run in injected:
             run.blank()
         gone = set(injected)
         left = [run for run in self.runs if run not in gone]
-        if self.is_edited:
+        if self.parts.is_edited:
             left = read_runs(self.root, self.page.elements.hidden)
-        findings = tuple(_as_replaced(finding) if takeover else finding for finding in self.findings)
+        findings = tuple(_as_replaced(finding) if takeover else finding for finding in self.findings.listed)
         own = [hosts for run, hosts in self.standing.linked.items() if run not in self.kinds and not run.hidden]
-        hosts = tuple(host for host in union(*own) if host not in self.company)
+        hosts = tuple(host for host in union(*own) if host not in self.findings.company)
         return Spam(findings, takeover.reason if takeover else None, self.is_injected_line, left, hosts)
+
+    def add_covert(self, covert: Covert) -> None:
+        piece = Piece(text=covert.text, hosts=covert.hosts)
+        self.findings.add(covert.kind, piece, covert.verdict, hidden_by=covert.hidden_by or "")
+        blank_element(covert.element)
 
     def spoken(self) -> frozenset[str]:
         """The subjects that the page's own text is about: then words on them alone are no signal."""
@@ -151,7 +139,7 @@ class _Search:
         for run in prose:
             if words_in(run.text).topics:
                 # Sentence by sentence: one that was put into a paragraph does not make it a story on its subject.
-                said = [words_in(part) for part in _SENTENCE.split(run.text)[:MAX_PARTS]]
+                said = [words_in(part) for part in SENTENCE_END.split(run.text)[:MAX_PARTS]]
                 plain = {topic for words in said if not words.pitches for topic in words.topics}
                 told.update(plain | {topic for words in said if words.is_news for topic in words.topics})
                 told.update({topic for words in said if words.is_news for topic in words.topics})
@@ -175,7 +163,7 @@ class _Search:
             if self.is_written_by_hand(text):
                 places["bare"] = "a text for readers, where only machines write"
             piece = Piece(text=text, hosts=union(links, self.hosts_in(text)), place=places)
-            self.add(kind, piece, self.judge.verdict(piece))
+            self.findings.add(kind, piece, self.judge.verdict(piece))
 
     def is_written_by_hand(self, text: str) -> bool:
         """Whether a text outside the document is neither a machine's note nor a lost part of the page."""
@@ -193,13 +181,13 @@ class _Search:
         headlines = [bare(run.text) for run in self.runs if run.node.tag == "h1" and run not in self.kinds][:3]
         names = {bare(name) for name in self.head.site_names}
         texts = [self.head.page_title, *(title for title, _ in self.head.titles)]
-        for text in dict.fromkeys([*texts, *_SENTENCE.split(self.head.description[:2000])]):
+        for text in dict.fromkeys([*texts, *SENTENCE_END.split(self.head.description[:2000])]):
             parts = _parts_of_title(text) if text in texts else [text]
             verdicts = [self.of_title(part, headlines, names) for part in parts]
             for part, verdict in zip(parts, verdicts, strict=True):
                 held = fold(part)
-                if verdict.is_spam and not any(held in fold(finding.excerpt) for finding in self.findings):
-                    self.add(FindingKind.TITLE, Piece(text=part, hosts=self.hosts_in(part)), verdict)
+                if verdict.is_spam and not any(held in fold(finding.excerpt) for finding in self.findings.listed):
+                    self.findings.add(FindingKind.TITLE, Piece(text=part, hosts=self.hosts_in(part)), verdict)
             if any(verdict.is_spam for verdict in verdicts):
                 # A line may hold a dash itself: what is in its script is a piece of it.
                 self.injected_parts |= {fold(part) for part in parts if self.judge.is_alien(part)}
@@ -218,7 +206,7 @@ class _Search:
 
     def is_injected_line(self, text: str) -> bool:
         """Whether a title or summary in the head is, or holds, an injected line."""
-        known = {fold(finding.excerpt) for finding in self.findings if finding.kind is FindingKind.TITLE}
+        known = {fold(finding.excerpt) for finding in self.findings.listed if finding.kind is FindingKind.TITLE}
         known |= self.injected_parts
         parts = dict.fromkeys((text, *_parts_of_title(text)))
         return any((known and fold(part) in known) or self.of_title(part).is_spam for part in parts)
@@ -244,7 +232,7 @@ class _Search:
                 hosts=hosts,
                 link_share=run.link_share,
                 place=self.standing.place(run, way, top),
-                company=self.company,
+                company=self.findings.company,
                 neighbours=() if is_label else box.hosts,
                 stuffing=box.stuffing,
                 is_switched=is_switched(way),
@@ -252,7 +240,7 @@ class _Search:
             )
             is_apart = bool(way) or is_after or self.standing.is_list(run)
             # A sentence of the author's stays when a part of it was put there; what stands apart goes whole.
-            if not is_apart and (self.parts_of(run) or self.sentences_of(run)):
+            if not is_apart and (self.parts.take_elements(run) or self.parts.take_sentences(run)):
                 self.kinds.setdefault(run, self.standing.kind_of(run, way))
                 continue
             if len(run.text) > PLAIN_CHARS and not run.links and not way:
@@ -262,9 +250,9 @@ class _Search:
                 verdict = self.judge.verdict(replace(piece, place=place), words)
             if verdict.is_spam:
                 self.kinds[run] = self.standing.kind_of(run, way)
-                self.add(self.kinds[run], piece, verdict, hidden_by=way)
+                self.findings.add(self.kinds[run], piece, verdict, hidden_by=way)
                 injected.append(run)
-            elif is_apart and self.parts_of(run):
+            elif is_apart and self.parts.take_elements(run):
                 self.kinds.setdefault(run, self.standing.kind_of(run, way))
         return injected
 
@@ -277,18 +265,9 @@ class _Search:
             return {}
         if piece.hosts and run.link_share >= 0.9 and run.text.count(" ") >= 2 and len(run.text) >= 20:
             return {"lone link": "a paragraph that is one link, among the article's"}
-        if self.is_alien_line(run.text) and (not run.links or run.link_share >= 0.9):
+        if is_alien_line(run.text, self.judge) and (not run.links or run.link_share >= 0.9):
             return {"alone": "a line by itself among sentences of the page's own"}
         return {}
-
-    def is_alien_line(self, text: str) -> bool:
-        """Whether a line is in another script, in no quotes, and tells nothing as a paragraph of the story would.
-
-        Not in Arabic, Hebrew or Greek: scripture is quoted in them.
-        """
-        if not self.judge.is_alien(text) or any(mark in text for mark in _QUOTES) or tells(text):
-            return False
-        return script_of(text) not in ("ar", "he", "el")
 
     def near(self, run: Run) -> list[int]:
         """The places of the runs beside one, of the same parent."""
@@ -298,136 +277,8 @@ class _Search:
         beside = (place - 1, place + 1)
         return [n for n in beside if 0 <= n < len(self.runs) and self.runs[n].node.getparent() is parent]
 
-    def parts_of(self, run: Run) -> bool:
-        """Injected links and spans inside a genuine sentence; True when that was all that is wrong with the run."""
-        found = False
-        if len(run.slots) > MAX_PARTS or len(run.slots) < 2:
-            return False
-        for element, is_tail in run.slots:
-            if (
-                is_tail
-                or element is run.node
-                or element.tag not in ("a", "span", "b", "strong", "font", "em", "i", "small", "u")
-            ):
-                continue
-            inner = inner_text(element, limit=len(run.text))
-            rest = len(run.text) - len(inner)
-            if rest < SENTENCE_CHARS or not inner:
-                continue
-            others = words_in(run.text.replace(inner, "", 1)).topics
-            if others and not others.keys() <= self.judge.spoken:
-                continue
-            href = element.get("href") or next((a.get("href") for a in element.iter("a") if a.get("href")), "")
-            hosts = union(self.standing.hosts_of([href] if href else []), self.hosts_in(inner))
-            way, _ = self.standing.hiding.of(element)
-            place = {"class" if is_by_class(way) else "hidden": f"hidden: {way}"} if way else {}
-            if href and _is_between_sentences(element):
-                place["place"] = "between two sentences"
-            piece = Piece(
-                text=inner,
-                hosts=hosts,
-                link_share=1.0 if href else 0.0,
-                place=place,
-                company=self.company,
-                is_part=True,
-            )
-            verdict = self.judge.verdict(piece)
-            is_unseen = way and not is_by_class(way) and not is_switched(way)
-            if is_unseen and hosts and not verdict.is_spam and is_prose(run) and element.get("class") is None:
-                # A link that nobody sees, in a sentence that everybody reads.
-                verdict = verdict_of({**place, "link": "nothing but a link to another site"})
-            if verdict.is_spam:
-                self.add(self.standing.kind_of(run, way), piece, verdict, hidden_by=way)
-                blank_element(element)
-                found = self.is_edited = True
-            elif element.tag == "a" and hosts and self.is_disguised(element):
-                # The word is the author's, the link is not.
-                disguised = {"covert": "a link in the looks of the text", "link": "to another site"}
-                self.add(FindingKind.BODY, piece, verdict_of(disguised))
-                del element.attrib["href"]
-        return found
-
-    def is_disguised(self, link: HtmlElement) -> bool:
-        """Whether a link in a text is made to look like no link, by hand."""
-        style = link.get("style") or ""
-        if not style or link.get("class") or link.find(".//img") is not None:
-            return False
-        is_short = len(inner_text(link, limit=DISGUISED_CHARS)) <= DISGUISED_CHARS
-        return is_short and bool(_TEXT_COLOUR.search(style) and _NO_LINE.search(style))
-
-    def of_sentence(self, part: str) -> Verdict:
-        piece = Piece(text=part, hosts=self.hosts_in(part))
-        verdict = self.judge.verdict(piece)
-        if verdict.is_spam or len(part) > LONE_CHARS or not self.is_alien_line(part):
-            return verdict
-        return self.judge.verdict(replace(piece, place={"alone": "a sentence among those of the page's own"}))
-
-    def sentences_of(self, run: Run) -> bool:
-        """Injected sentences among genuine ones, without markup of their own; True when any was taken out."""
-        pieces = [(slot, part) for slot in run.slots for part in _SENTENCE.split(_slot_text(slot)) if part.strip()]
-        if run.hidden or not 2 <= len(pieces) <= MAX_PARTS:
-            return False
-        judged = [(slot, part, self.of_sentence(part)) for slot, part in pieces]
-        injected = [one for one in judged if one[2].is_spam]
-        own = sum(len(part) for _, part, verdict in judged if not verdict.is_spam)
-        if not injected or own < SENTENCE_CHARS:
-            return False
-        for slot, part, verdict in injected:
-            self.add(self.standing.kind_of(run, ""), Piece(text=part, hosts=self.hosts_in(part)), verdict)
-            _set_slot_text(slot, _slot_text(slot).replace(part, "", 1))
-        self.is_edited = True
-        return True
-
-    # ------------------------------------------------------------ findings
-
-    def add(self, kind: FindingKind, piece: Piece, verdict: Verdict, *, hidden_by: str = "") -> None:
-        if not verdict.is_spam:
-            return
-        self.company.update(piece.hosts)
-        if len(self.findings) >= MAX_FINDINGS:
-            return  # it stays out of the body all the same
-        excerpt = " ".join(piece.text[: 2 * EXCERPT_CHARS].split())[:EXCERPT_CHARS]
-        self.findings.append(
-            Finding(
-                kind=kind,
-                excerpt=excerpt,
-                language=language_of_any(excerpt),
-                domains=tuple(sorted(piece.hosts)),
-                evidence=verdict.evidence,
-                score=verdict.score,
-                weights=verdict.weights,
-                hidden_by=hidden_by or None,
-            )
-        )
-
-    def add_covert(self, covert: Covert) -> None:
-        piece = Piece(text=covert.text, hosts=covert.hosts)
-        self.add(covert.kind, piece, covert.verdict, hidden_by=covert.hidden_by or "")
-        blank_element(covert.element)
-
     def hosts_in(self, text: str) -> tuple[str, ...]:
         return hosts_in(text, url=self.page.url)
-
-
-def _slot_text(slot: tuple[HtmlElement, bool]) -> str:
-    element, is_tail = slot
-    return (element.tail if is_tail else element.text) or ""
-
-
-def _set_slot_text(slot: tuple[HtmlElement, bool], text: str) -> None:
-    element, is_tail = slot
-    if is_tail:
-        element.tail = text
-    else:
-        element.text = text
-
-
-def _is_between_sentences(element: HtmlElement) -> bool:
-    """Whether what stands before ends a sentence, and what stands after, if anything, begins one."""
-    previous = element.getprevious()
-    before = (previous.tail if previous is not None else element.getparent().text) or ""
-    after = (element.tail or "").lstrip()
-    return before.rstrip()[-1:] in (".", "!", "?", "…", "”") and (not after or after[:1].isupper())
 
 
 def _parts_of_title(text: str) -> list[str]:

@@ -49,10 +49,10 @@ def _replaced(runs: Sequence[Run], injected: Collection[Run], kinds: dict[Run, F
     body = [run for run in injected if kinds.get(run) is FindingKind.BODY]
     if len(body) < INJECTED_LINES:
         return None
-    common = _common_ancestor([run.node for run in body])
+    common = _common_ancestor([run.path for run in body])
     if common is None or common.tag in ("body", "html"):
         return None
-    inside = [run for run in runs if common is run.node or common in run.node.iterancestors()]
+    inside = [run for run in runs if common in run.path]
     chars = sum(len(run.text) for run in body)
     own = sum(len(run.text) for run in inside if run not in found and is_prose(run) and not run.hidden)
     if chars < INJECTED_CHARS or own > OWN_SHARE * chars:
@@ -108,10 +108,9 @@ def _script_of_language(language: str) -> str:
     return "cyrillic" if language in _CYRILLIC else _OWN.get(language, "latin")
 
 
-def _common_ancestor(nodes: Sequence[HtmlElement]) -> HtmlElement | None:
-    chains = [[*reversed(list(node.iterancestors())), node] for node in nodes]
+def _common_ancestor(paths: Sequence[tuple[HtmlElement, ...]]) -> HtmlElement | None:
     common = None
-    for level in zip(*chains, strict=False):
+    for level in zip(*map(reversed, paths), strict=False):
         if any(element is not level[0] for element in level):
             break
         common = level[0]
