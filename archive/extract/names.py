@@ -77,7 +77,6 @@ def _named(
 def _marked_authors(elements: Elements) -> list[str]:
     """What is marked up as author: the first, and those beside it; others are of other articles."""
     named = (one for one in elements.with_property("author") if one.tag != "meta")
-    named = (one for one in named if elements.properties[one] == "author")
     found = list(islice(named, MAX_MARKED))
     near = list(islice(found[0].iterancestors(), 3)) if found else []
     beside = [element for element in found if element is found[0] or near[-1] in islice(element.iterancestors(), 6)]
