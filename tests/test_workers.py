@@ -33,11 +33,12 @@ PAGES = 30
 # this file in every process that starts with its folder in PYTHONPATH.
 FRAGILE = """
 import os, resource
-import lxml.html
+from lxml import etree
 
-parse = lxml.html.document_fromstring
+parse = etree.fromstring
 
-def fragile(page, **more):
+def fragile(page, *parser, **more):
+    page = page if isinstance(page, bytes) else page.encode()
     if b"ABORT" in page:
         os.abort()
     if b"ENDLESS" in page:
@@ -47,9 +48,9 @@ def fragile(page, **more):
         resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1, hard))
         while True:
             pass
-    return parse(page, **more)
+    return parse(page, *parser, **more)
 
-lxml.html.document_fromstring = fragile
+etree.fromstring = fragile
 """
 ABORTED = "extraction failed: its reader was killed by SIGABRT"
 
