@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from functools import lru_cache
-
-LINE_LIMIT_CHARS = 1_000  # what is longer is not remembered
 
 
 def fold(text: str) -> str:
@@ -15,15 +13,11 @@ def fold(text: str) -> str:
     """
     if text.isascii():
         return text.lower().replace("`", "'")
-    return _fold_line(text) if len(text) <= LINE_LIMIT_CHARS else _fold(text)
+    return _FOLDABLE.sub(_folded, unicodedata.normalize("NFC", text)).lower()
 
 
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFC", text).translate(FOLDED).lower()
-
-
-# Of one page, each line is compared with this and that. To look up each letter takes longer than most comparisons.
-_fold_line = lru_cache(maxsize=1_024)(_fold)
+def _folded(letter: re.Match[str]) -> str:
+    return FOLDED[ord(letter[0])] or ""
 
 
 def _folding_table() -> dict[int, str | None]:
@@ -42,6 +36,8 @@ def _folding_table() -> dict[int, str | None]:
 
 
 FOLDED = _folding_table()
+# Found first and looked up then: `str.translate` looks each letter up, and takes three times as long.
+_FOLDABLE = re.compile("[" + "".join(map(chr, FOLDED)) + "]")
 
 # Languages whose I is the capital of ı.
 _DOTLESS = frozenset({"tr", "az", "kk-latin"})
