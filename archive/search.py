@@ -135,7 +135,7 @@ _NEWEST_GAIN = 0.25  # of two articles that say the same, today's goes before on
 
 
 # Of more articles than this, those with the words in their title go first: to weigh all would take a microsecond each.
-_MOST_WEIGHED = 10_000
+_MOST_WEIGHED = 5_000
 
 
 class _Found(NamedTuple):
