@@ -193,7 +193,7 @@ OTHER_PITCHES = (
 # Sums of money beside what is sold, and hours that no news keeps.
 MONEY = (
     r"(?<!\d)\d[\d., ]{0,12}\s?(?:tl|₺|₸|тенге|теңге|tenge|руб\w*|usdt?|€|\$)(?!\w).{0,30}(?:bonus|бонус|фрибет"
-    r"|deneme|за регистрац|nakit|kredi|займ|кредит|несие|кэшб)|(?:bonus|бонус)\w*.{0,20}\d{2,}|%\s?100 (?:bonus"
+    r"|deneme|за регистрац|nakit|kredi|займ|кредит|несие|кэшб)|(?:bonus|бонус)\w{0,20}.{0,20}\d{2,}|%\s?100 (?:bonus"
     r"|gizli|orijinal)|7/24|24/7"
 )
 # Words that addresses of the kind are made of; what other names hold too ("credit") only between dots and dashes.
