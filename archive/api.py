@@ -23,12 +23,13 @@ from archive.duplicates import Duplicate
 from archive.duplicates import duplicates as list_duplicates
 from archive.edits import Change
 from archive.edits import changes as list_changes
-from archive.errors import HiddenError, NotCapturedError
+from archive.errors import HiddenError, NotCapturedError, QueryError
 from archive.export import Exported, Form, Selection, form_of
 from archive.export import export as write_export
 from archive.hidden import SHOWN, Hidden, standing
 from archive.model import Capture, Crawl, Payload, TimeMap
 from archive.schema import connect_readonly
+from archive.search import Filters as Wanted
 from archive.search import Sort
 from archive.snippets import unmarked
 from archive.times import end_of, parse_time
@@ -41,7 +42,7 @@ Time = datetime | str
 class Filters(TypedDict, total=False):
     """What an article is to be beside its words, as the options of `muragat search` say it."""
 
-    since: Time | None  # published at or after
+    since: Time | None  # published then or after; text by the clock of each site, as it prints its dates
     until: Time | None  # published until the end of this year, month or day; before a datetime
     section: str | None
     author: str | None  # or whose name holds these words
@@ -102,13 +103,19 @@ class Archive:
         `sort` is relevance, date or oldest; `all_versions` also finds what only an older wording says.
         """
         hits = search.each_hit(
-            self._db, words, sort=Sort(sort), all_versions=all_versions, limit=limit, **_asked(filters)
+            self._db,
+            words,
+            sort=_sort(sort),
+            all_versions=all_versions,
+            limit=limit,
+            zones=self.directory.zones(),
+            **_asked(filters),
         )
         return map(_found, hits)
 
     def count(self, words: str = "", *, all_versions: bool = False, **filters: Unpack[Filters]) -> int:
         """How many articles such a search finds."""
-        return search.count(self._db, words, all_versions=all_versions, **_asked(filters))
+        return search.count(self._db, words, all_versions=all_versions, zones=self.directory.zones(), **_asked(filters))
 
     def articles(self) -> Iterator[Version]:
         """The current wording of every article, in the order of their keys; one at a time in memory."""
@@ -202,10 +209,12 @@ class Archive:
         return write_export(self.directory, target, form=chosen, choice=choice, now=datetime.now(UTC))
 
 
-def _asked(filters: Filters) -> search.Filters:
-    return search.Filters(
-        since=_moment(filters.get("since")),
-        until=_end(filters.get("until")),
+def _asked(filters: Filters) -> Wanted:
+    if unknown := filters.keys() - Filters.__annotations__.keys():
+        raise TypeError(f"no filter {', '.join(sorted(unknown))}; there are {', '.join(Filters.__annotations__)}")
+    return Wanted(
+        since=_clocked(filters.get("since")),
+        until=_clocked(filters.get("until")),
         section=filters.get("section"),
         author=filters.get("author"),
         tag=filters.get("tag"),
@@ -224,6 +233,18 @@ def _found(hit: search.Hit) -> Found:
         gone_at=parse_warc_date(hit.gone_at) if hit.gone_at else None,
         snippet=unmarked(hit.snippet),
     )
+
+
+def _sort(name: Sort | str) -> Sort:
+    try:
+        return Sort(name)
+    except ValueError as error:
+        raise QueryError(f"no order {name!r}; there are {', '.join(Sort)}") from error
+
+
+def _clocked(at: Time | None) -> Time | None:
+    """A text names a day by the clock of each site; a datetime is a moment."""
+    return _moment(at) if isinstance(at, datetime) else at
 
 
 def _moment(at: Time | None) -> datetime | None:

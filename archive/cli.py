@@ -79,6 +79,20 @@ class Until(Time):
         return end_of(text)
 
 
+class Printed(click.ParamType[str]):
+    """A day as sites print it, or another time: which moment it is, the clock of each site says."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text, which is a time."""
+        try:
+            end_of(str(value))
+        except MuragatError as error:
+            self.fail(str(error), param, ctx)
+        return str(value)
+
+
 class Url(click.ParamType[str]):
     """The address of a page; without a scheme it is taken as https, which keys of pages leave out anyway."""
 
@@ -100,8 +114,8 @@ def filter_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 _FILTERS = (
-    click.option("--since", type=Time(), help="Published at or after this time."),
-    click.option("--until", type=Until(), help="Published until the end of this day, month or year."),
+    click.option("--since", type=Printed(), help="Published then or later, by the site's clock."),
+    click.option("--until", type=Printed(), help="Published until the end of this day, month or year."),
     click.option("--section", help="Only this section."),
     click.option("--author", help="Only this author, or whose name holds these words."),
     click.option("--tag", help="Only what has this tag."),
@@ -185,12 +199,15 @@ def search(
     directory = ArchiveDir.find(archive_dir)
     db = connect_readonly(directory.db)
     typed = " ".join(words)
-    found = search_archive(db, typed, sort=Sort(sort), all_versions=all_versions, limit=limit, offset=offset, **filters)
+    zones = directory.zones()
+    found = search_archive(
+        db, typed, sort=Sort(sort), all_versions=all_versions, limit=limit, offset=offset, zones=zones, **filters
+    )
     others = list[str]()
     if not found.total and typed.strip():
         from archive.suggest import suggestions
 
-        others = suggestions(db, typed)
+        others = suggestions(db, typed, zones=zones, **filters)
     plain = [{**fields(hit), "title": unmarked(hit.title), "snippet": unmarked(hit.snippet)} for hit in found.hits]
     if as_json:
         print_json({"total": found.total, "offset": offset, "suggestions": others, "hits": plain})
@@ -199,7 +216,7 @@ def search(
         writer.writerow(Hit.__dataclass_fields__)
         writer.writerows(hit.values() for hit in plain)
     else:
-        print_hits(found.hits, _zone(directory))
+        print_hits(found.hits, zones)
         if found.hits:
             click.echo(f"{offset + 1}–{offset + len(found.hits)} of {found.total}", err=True)
         else:
@@ -208,7 +225,7 @@ def search(
             click.echo(f"did you mean {other} ?", err=True)
 
 
-def print_hits(hits: Iterable[Hit], zone: ZoneInfo) -> None:
+def print_hits(hits: Iterable[Hit], zones: Mapping[str, ZoneInfo]) -> None:
     """Articles for people, the words that were found marked on a terminal in colour, else in « »."""
     for hit in hits:
         gone = click.style("  (gone from the site)", fg="red") if hit.gone_at else ""
@@ -216,6 +233,7 @@ def print_hits(hits: Iterable[Hit], zone: ZoneInfo) -> None:
         # The title in bold, to the end of each mark too.
         title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if sys.stdout.isatty() else unmarked(hit.title)
         click.echo(click.style(title, bold=True) + gone + older)
+        zone = zones.get(hit.site or "", ZoneInfo("UTC"))
         when = _local(hit.published_at, zone, hit.published_precision)
         click.echo("  " + "  ".join(filter(None, [when, hit.section, hit.url])))
         if hit.snippet:
@@ -244,7 +262,7 @@ def show(
     if as_json:
         print_json(article_json(shown))
         return
-    zone = _zone(directory, str(shown.fields["site"]))
+    zone = directory.zones().get(str(shown.fields["site"]), ZoneInfo("UTC"))
     print_article(shown, zone)
     if sources:
         print_sources(shown)
@@ -265,6 +283,7 @@ def article_json(shown: ask.Shown) -> dict[str, object]:
         "payload_digest": capture.payload_digest,
         "captures": shown.captures,
         "wordings": shown.wordings,
+        "gone_at": shown.gone_at,
         "comment_count": shown.comment_count,
         "comments": shown.comments,
         "duplicates": [fields(other) for other in shown.duplicates],
@@ -305,6 +324,8 @@ def print_article(shown: ask.Shown, zone: ZoneInfo) -> None:
     captured = f"{shown.capture.captured_at:%Y-%m-%d %H:%M:%SZ}"
     captures = _count(shown.captures, "capture")
     click.echo(f"  captured {captured} ({captures}, {wordings}); {shown.capture.warc} at {shown.capture.offset}")
+    if shown.gone_at:
+        click.echo(click.style(f"  gone from the site since {_day(shown.gone_at)}", fg="red"))
     if shown.comments or shown.comment_count:
         read, told = len(shown.comments), shown.comment_count
         kept = f"{read} kept" if told is None or told == read else f"{read} kept of {told} that the page counts"
@@ -949,12 +970,6 @@ def _text(value: object) -> str | None:
 
 def _day(value: object) -> str:
     return str(value)[:16].replace("T", " ") + "Z" if value else "—"
-
-
-def _zone(directory: ArchiveDir, site: str | None = None) -> ZoneInfo:
-    """Where a site's clocks are; without a name, that of the only site, else UTC."""
-    sites = [one for one in directory.all_sites() if site in (None, one.name)]
-    return sites[0].zone if len(sites) == 1 else ZoneInfo("UTC")
 
 
 def _local(moment: str | None, zone: ZoneInfo, precision: str | None = None) -> str | None:

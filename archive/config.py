@@ -222,6 +222,10 @@ class ArchiveDir:
         """The profiles of all sites of this archive."""
         return [read_site(self.sites / f"{name}.toml") for name in self.site_names()]
 
+    def zones(self) -> dict[str, ZoneInfo]:
+        """The clock of each site, by its name."""
+        return {site.name: site.zone for site in self.all_sites()}
+
 
 def read_site(path: Path) -> Site:
     """A site's profile, with its name and the digest of its bytes."""

@@ -9,7 +9,8 @@
     title:ekmek author:"Ayşe Yılmaz" section:ekonomi tag: lang: site: since:2019 until:2020-03
 
 AND binds closer than OR. Nothing typed is a syntax error: an operator without its operand is passed over, and a
-parenthesis without the other one; a quotation mark without the other one reaches to the end.
+parenthesis without the other one; a quotation mark without the other one reaches to the end. Refused are more than
+`MOST_WORDS`, and the beginning of one letter, `a*`.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ Node = Words | Filter | Title | Not | Every | Either
 
 
 def parse(typed: str) -> Node | None:
-    """The tree of what was typed; None where it holds neither a word nor a filter. Raises QueryError for too much."""
+    """The tree of what was typed; None where it holds neither a word nor a filter.
+
+    Raises QueryError for too many words, and for a beginning of one letter.
+    """
     tokens = _operands(list(_tokens(typed)))
     if sum(len(token.forms) for token in tokens if isinstance(token, Words)) > MOST_WORDS:
         raise QueryError(f"a search takes at most {MOST_WORDS} words; this one has more")
@@ -162,7 +166,9 @@ def _tokens(typed: str) -> Iterator[Token]:
 
 def _words(text: str) -> Iterator[Words]:
     if forms := tuple(form for _, _, form in written_words(text)):
-        yield Words(forms, text, prefix=text.endswith("*") and len(forms[-1]) > 1)
+        if text.endswith("*") and len(forms[-1]) == 1:  # most articles have such a word
+            raise QueryError(f"{text!r} is too short: name two letters or more before the *")
+        yield Words(forms, text, prefix=text.endswith("*"))
 
 
 def _operands(tokens: list[Token]) -> list[Token]:

@@ -92,7 +92,7 @@ def _by_another(directory: ArchiveDir, url: str) -> str:
 def until_end(text: str) -> datetime:
     """The end of the year, month or day that is named, in UTC unless it says a zone; of a time, that moment."""
     start, end = parse_time(text), end_of(text)
-    return start if end - start == timedelta(seconds=1) else end
+    return start if end - start <= timedelta(minutes=1) else end
 
 
 # ---------------------------------------------------------------- the log

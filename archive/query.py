@@ -60,6 +60,7 @@ class Shown:
     captures: int  # of this URL
     wordings: int
     duplicates: list[Duplicate]  # where else it stands, today
+    gone_at: str | None  # since when the site does not have it any more
 
 
 def article(db: Database, url: str, *, at: datetime | None = None) -> Shown:
@@ -137,7 +138,14 @@ def _shown(db: Database, look: _Look, looks: list[_Look]) -> Shown:
         captures=len(looks),
         wordings=len({one.version for one in looks}),
         duplicates=duplicates(db, look.url),
+        gone_at=_gone_at(db, look.url),
     )
+
+
+def _gone_at(db: Database, url: str) -> str | None:
+    row = db.execute("SELECT gone_at FROM articles WHERE urlkey = ?", [urlkey(url)]).fetchone()
+    gone_at: str | None = row[0] if row else None
+    return gone_at
 
 
 _COMMENTS = (

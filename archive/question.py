@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice, product
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
@@ -139,10 +140,11 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A tree, and what its words are found under."""
+    """A tree, what its words are found under, and by which clocks its days are counted."""
 
     tree: Node | None
     vocabulary: Vocabulary
+    zones: Mapping[str, ZoneInfo]  # of sites by their names; UTC for others
 
     def question(self, db: Database, conditions: Sequence[Condition]) -> Question:
         """What FTS5 can answer in one expression, the rest as conditions beside it."""
@@ -193,7 +195,7 @@ class Asked:
             return Condition("SELECT rowid FROM search WHERE search MATCH ?", (text,))
         match node:
             case Filter(field=name, value=value):
-                return field_holds(db, name, value)
+                return self.field_holds(db, name, value)
             case Not(of=inner):
                 found = self.condition(db, inner)
                 return found._replace(negated=not found.negated)
@@ -207,6 +209,31 @@ class Asked:
                 )
         raise TypeError(node)
 
+    def field_holds(self, db: Database, name: str, value: str | datetime) -> Condition:
+        """What a field is to hold: author, section and tag by their words, whatever capitals and Turkish letters."""
+        text = str(value)
+        match name:
+            case "since" | "until":
+                return self._published(db, name, value)
+            case "lang":
+                return Condition("SELECT id FROM articles WHERE language = ?", (text.lower(),))
+            case "site":
+                return _site(text)
+            case _:
+                return _named(db, name, text)
+
+    def _published(self, db: Database, name: str, value: str | datetime) -> Condition:
+        sign, read = (">=", parse_time) if name == "since" else ("<", end_of)
+        select = f"SELECT id FROM articles WHERE published_at {sign} ?"
+        if isinstance(value, datetime):
+            return Condition(select, (warc_date(value),))
+        # A day is one by the clock of the site that printed it.
+        moments = {site: warc_date(read(value, self.zones.get(site or "", UTC))) for site in _sites(db)}
+        if len(set(moments.values())) == 1:
+            return Condition(select, (next(iter(moments.values())),))
+        each = " UNION ALL ".join([f"{select} AND site IS ?"] * len(moments))
+        return Condition(each, tuple(part for site, moment in moments.items() for part in (moment, site)))
+
 
 _MOST_PHRASES = 64
 
@@ -214,44 +241,30 @@ _MOST_PHRASES = 64
 # ---------------------------------------------------------------- fields
 
 
-def field_holds(db: Database, name: str, value: str) -> Condition:
-    """What a field is to hold: author, section and tag by their words, whatever capitals and Turkish letters."""
-    match name:
-        case "since":
-            return published(">=", parse_time(value))
-        case "until":
-            return published("<", end_of(value))
-        case "lang":
-            return Condition("SELECT id FROM articles WHERE language = ?", (value.lower(),))
-        case "site":
-            return _site(value)
-        case "section":
-            return _named(db, "SELECT id FROM articles WHERE section", "SELECT DISTINCT section FROM articles", value)
-        case "author":
-            return _named(
-                db,
-                "SELECT article FROM article_authors WHERE author",
-                "SELECT DISTINCT author FROM article_authors",
-                value,
-            )
-        case _:
-            return _named(
-                db, "SELECT article FROM article_tags WHERE tag", "SELECT DISTINCT tag FROM article_tags", value
-            )
+def _sites(db: Database) -> list[str | None]:
+    """The sites that have articles, by their profiles' names, and None for those without one: a look at each."""
+    rows = db.execute(
+        "WITH RECURSIVE known (site) AS (SELECT min(site) FROM articles"
+        " UNION ALL SELECT (SELECT min(site) FROM articles WHERE site > known.site) FROM known WHERE site NOT NULL)"
+        " SELECT site FROM known"
+    )
+    return [site for (site,) in rows]
 
 
-def published(sign: str, moment: datetime) -> Condition:
-    """Published before ("<"), or then and since (">=")."""
-    return Condition(f"SELECT id FROM articles WHERE published_at {sign} ?", (warc_date(moment),))
+_NAMES = {"author": ("article", "article_authors"), "tag": ("article", "article_tags"), "section": ("id", "articles")}
 
 
-def _named(db: Database, select: str, names: str, value: str) -> Condition:
-    """Rows whose name is this, else whose name holds these words one after the other."""
+def _named(db: Database, field: str, value: str) -> Condition:
+    """Articles whose name is this, else whose name holds these words one after the other; of "spo*", begins so."""
+    column, table = _NAMES[field]
     wanted = _plain(value)
-    known = [(name, _plain(name)) for (name,) in db.execute(names) if name]
+    known = [(name, _plain(name)) for (name,) in db.execute(f"SELECT DISTINCT {field} FROM {table}") if name]
     chosen = [name for name, plain in known if plain == wanted]
+    if value.rstrip().endswith("*"):
+        chosen, wanted = [], wanted.rstrip()
     chosen = chosen or [name for name, plain in known if wanted.strip() and wanted in plain]
-    return Condition(f"{select} IN (SELECT value FROM json_each(?))", (json.dumps(chosen),))
+    return Condition(f"SELECT {column} FROM {table} WHERE {field} IN (SELECT value FROM json_each(?))",
+                     (json.dumps(chosen),))  # fmt: skip
 
 
 def _plain(name: str) -> str:

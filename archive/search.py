@@ -7,28 +7,33 @@ archive/question.py asks SQLite's FTS5, archive/snippets.py shows what it found.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypedDict, Unpack
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
 from archive.errors import QueryError
 from archive.expression import parse
 from archive.hidden import HIDDEN_ARTICLES
-from archive.question import Asked, Condition, Question, Sort, dated, field_holds, published
+from archive.question import Asked, Condition, Question, Sort, dated
 from archive.snippets import best_snippet, mark
 from archive.vocabulary import Vocabulary
 
-__all__ = ["Filters", "Hit", "Hits", "Sort", "count", "each_hit", "found_ids", "search"]
+__all__ = ["UTC_CLOCKS", "Filters", "Hit", "Hits", "Sort", "count", "each_hit", "found_ids", "search"]
+
+
+# The clocks of no site: of those there are, by their names, days are counted that a text names; UTC for others.
+UTC_CLOCKS: Mapping[str, ZoneInfo] = {}
 
 
 class Filters(TypedDict, total=False):
     """What an article is to be beside its words; None for all."""
 
-    since: datetime | None  # published at or after
-    until: datetime | None  # published before
+    since: datetime | str | None  # published then or after; text as people type it, by the clock of each site
+    until: datetime | str | None  # published before; of text, until the end of the year, month, day … that it names
     section: str | None
     author: str | None
     tag: str | None
@@ -41,6 +46,7 @@ class Hit:
     """One article that a search found."""
 
     url: str
+    site: str | None  # the name of its profile
     title: str  # the words as written; matches between MARK_START and MARK_END, as in the snippet
     published_at: str | None  # UTC, ISO 8601
     published_precision: str | None
@@ -68,14 +74,15 @@ def search(
     all_versions: bool = False,
     limit: int = 10,
     offset: int = 0,
+    zones: Mapping[str, ZoneInfo] = UTC_CLOCKS,
     **filters: Unpack[Filters],
 ) -> Hits:
     """Articles that answer what was typed, as archive/expression.py reads it; without words the newest.
 
-    `all_versions` also finds what only an older wording says. Raises QueryError where nothing typed can be looked up,
-    or a time is none.
+    `all_versions` also finds what only an older wording says; `zones`: the clocks of sites by their names. Raises
+    QueryError where nothing typed can be looked up, or a time is none.
     """
-    asked, question = _ask(db, words, filters)
+    asked, question = _ask(db, words, filters, zones)
     found = _found(db, question, sort=sort, all_versions=all_versions, limit=limit, offset=offset)
     return Hits(found.total, list(_hits(db, found.page, asked.vocabulary)))
 
@@ -87,10 +94,11 @@ def each_hit(
     sort: Sort = Sort.RELEVANCE,
     all_versions: bool = False,
     limit: int | None = None,
+    zones: Mapping[str, ZoneInfo] = UTC_CLOCKS,
     **filters: Unpack[Filters],
 ) -> Iterator[Hit]:
     """All that such a search finds, or the first of it; each read as it is asked for."""
-    asked, question = _ask(db, words, filters)
+    asked, question = _ask(db, words, filters, zones)
     most = -1 if limit is None else limit
     found = _found(db, question, sort=sort, all_versions=all_versions, limit=most, offset=0).page
     for first in range(0, len(found), _AT_ONCE):
@@ -100,30 +108,41 @@ def each_hit(
 _AT_ONCE = 100
 
 
-def count(db: Database, words: str, *, all_versions: bool = False, **filters: Unpack[Filters]) -> int:
+def count(
+    db: Database,
+    words: str,
+    *,
+    all_versions: bool = False,
+    zones: Mapping[str, ZoneInfo] = UTC_CLOCKS,
+    **filters: Unpack[Filters],
+) -> int:
     """How many articles such a search finds."""
-    _, question = _ask(db, words, filters)
+    _, question = _ask(db, words, filters, zones)
     return question.count(db) + (question.count_older(db) if all_versions and question.match else 0)
 
 
-def found_ids(db: Database, words: str, **filters: Unpack[Filters]) -> list[int]:
+def found_ids(
+    db: Database, words: str, *, zones: Mapping[str, ZoneInfo] = UTC_CLOCKS, **filters: Unpack[Filters]
+) -> list[int]:
     """Ids of all articles that such a search finds, oldest first: what an export holds."""
-    return _ask(db, words, filters)[1].by_date(db, Sort.OLDEST)
+    return _ask(db, words, filters, zones)[1].by_date(db, Sort.OLDEST)
 
 
-def _ask(db: Database, words: str, filters: Filters) -> tuple[Asked, Question]:
+def _ask(db: Database, words: str, filters: Filters, zones: Mapping[str, ZoneInfo]) -> tuple[Asked, Question]:
     tree = parse(words)
     if tree is None and words.strip():
         raise QueryError(f"{words.strip()!r} holds no word to look for; without words the newest articles are listed")
-    asked = Asked(tree, Vocabulary.of(db, tree))
-    named = {"lang": filters.get("language")} | {
-        name: filters.get(name) for name in ("author", "section", "tag", "site")
+    asked = Asked(tree, Vocabulary.of(db, tree), zones)
+    named = {
+        "author": filters.get("author"),
+        "section": filters.get("section"),
+        "tag": filters.get("tag"),
+        "site": filters.get("site"),
+        "lang": filters.get("language"),
+        "since": filters.get("since"),
+        "until": filters.get("until"),
     }
-    conditions = [field_holds(db, name, str(value)) for name, value in named.items() if value]
-    if since := filters.get("since"):
-        conditions.append(published(">=", since))
-    if until := filters.get("until"):
-        conditions.append(published("<", until))
+    conditions = [asked.field_holds(db, name, value) for name, value in named.items() if value]
     if db.execute("SELECT 1 FROM hidden LIMIT 1").fetchone():
         conditions.append(Condition(HIDDEN_ARTICLES, (), negated=True))
     return asked, asked.question(db, conditions)
@@ -194,7 +213,7 @@ def _freshened(db: Database, ranked: Iterable[tuple[int, float]]) -> dict[int, f
 
 # ---------------------------------------------------------------- what is shown of it
 
-_FIELDS = "a.id, a.url, a.published_at, a.published_precision, a.published_as, a.section, a.language, a.gone_at"
+_FIELDS = "a.id, a.url, a.site, a.published_at, a.published_precision, a.published_as, a.section, a.language, a.gone_at"
 
 
 def _hits(db: Database, found: Sequence[tuple[int, int | None]], vocabulary: Vocabulary) -> Iterator[Hit]:
@@ -213,9 +232,10 @@ def _hits(db: Database, found: Sequence[tuple[int, int | None]], vocabulary: Voc
         if article not in rows:  # it went since it was found: an indexer may be writing
             continue
         url, *said, title, lead, text, seen_from, seen_to = rows[article][1:]
-        published_at, precision, published_as, section, language, gone_at = said
+        site, published_at, precision, published_as, section, language, gone_at = said
         yield Hit(
             url=url,
+            site=site,
             title=mark(title, marked.places(title)),
             published_at=published_at,
             published_precision=precision,

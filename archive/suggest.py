@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Unpack
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from archive.expression import Words, leaves, parse
+from archive.expression import Every, Words, leaves, parse
 from archive.language import written_words
-from archive.search import count, search
+from archive.search import UTC_CLOCKS, Filters, count, search
 from archive.snippets import unmarked
 from archive.vocabulary import quoted
 
@@ -28,27 +30,41 @@ _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяә�
 _MOST_NEIGHBOURS = 20_000
 
 
-def suggestions(db: Database, typed: str) -> list[str]:
-    """Searches like this one that find something, the likeliest first."""
+def suggestions(
+    db: Database, typed: str, *, zones: Mapping[str, ZoneInfo] = UTC_CLOCKS, **filters: Unpack[Filters]
+) -> list[str]:
+    """Searches like this one that find something under the same filters, the likeliest first."""
     deadline = time.monotonic() + SECONDS
-    words = list(leaves(parse(typed)))
+    tree = parse(typed)
     found, meant = list[str](), set[str]()
-    for word in words:
+    for word in leaves(tree):
         if len(word.forms) > 1 or word.prefix or _terms_of(db, word.forms):
             continue
         for form, terms in _alike(db, word.forms[0], deadline):
             if not terms <= meant:  # else a form of a word that was suggested
                 meant |= terms
                 other = _replaced(typed, word, _as_written(db, form))
-                if count(db, other):
+                if count(db, other, zones=zones, **filters):
                     found.append(other)
             if len(found) == MOST_SUGGESTIONS or time.monotonic() > deadline:
                 return found
-    if not found and len(words) > 1:
-        either = " OR ".join(word.typed if len(word.forms) == 1 else f'"{word.typed}"' for word in words)
-        if count(db, either):
-            found.append(either)
+    # Of more than plain words another search is no likeness: "bread -flour" does not ask for flour.
+    if (
+        not found
+        and isinstance(tree, Every)
+        and (either := _either(tree))
+        and count(db, either, zones=zones, **filters)
+    ):
+        found.append(either)
     return found
+
+
+def _either(tree: Every) -> str | None:
+    words = [word for word in tree.of if isinstance(word, Words) and not word.prefix]
+    if len(words) < len(tree.of):
+        return None
+    telling = [word for word in words if len(word.typed) > 2 or word.typed.isupper()]  # "ve" is in every article
+    return " OR ".join(word.typed if len(word.forms) == 1 else f'"{word.typed}"' for word in telling)
 
 
 def _terms_of(db: Database, forms: Iterable[str]) -> dict[str, set[str]]:

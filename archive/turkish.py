@@ -152,8 +152,9 @@ def _derived_verb(written: str, lemma: str) -> str | None:
     return verb if verb and _is_noun(lemma) and _is_verb(verb) else None
 
 
-# Nouns made of other words: "güzellik", "tüketici", "düşüş".
-_DERIVED = re.compile("l[ıiuü]k$|[cç][ıiuü]$|[ıiuü]ş$")
+# Nouns made of other words: "güzellik", "tüketici", "düşüş"; and voters and migrants, of whom news say more than of
+# choosing ("seçmenin").
+_DERIVED = re.compile("l[ıiuü]k$|[cç][ıiuü]$|[ıiuü]ş$|^(?:seç|göç)men$")
 
 
 def _derived_noun(written: str, lemma: str) -> str | None:

@@ -36,6 +36,7 @@ class Version(Article):
     seen_from: datetime  # first capture that shows this wording; UTC
     seen_to: datetime  # last one
     captures: int  # how many show it
+    gone_at: datetime | None  # since when the site does not have the article any more
     capture: Capture  # the one that the fields, comments and findings are of
     findings: tuple[Finding, ...] = ()  # what somebody injected into that capture; in no other field
 
@@ -58,6 +59,7 @@ def _version(shown: Shown) -> Version:
         seen_from=parse_warc_date(str(row["seen_from"])),
         seen_to=parse_warc_date(str(row["seen_to"])),
         captures=int(str(row["captures"])),
+        gone_at=_time(shown.gone_at),
         capture=shown.capture,
         findings=tuple(_finding(one) for one in shown.findings),
         title=str(row["title"]),

@@ -182,6 +182,15 @@ def test_a_question_that_is_none_is_refused(opened: Archive) -> None:
         list(opened.search("?!"))
     with pytest.raises(QueryError):
         opened.article(URL, at="gestern")
+    with pytest.raises(QueryError, match="relevance, date, oldest"):
+        opened.search(sort="best")
+    with pytest.raises(TypeError, match="no filter lang; there are since, "):
+        opened.count(lang="kk")  # type: ignore[call-arg]
+
+
+def test_an_article_that_is_gone_says_so(opened: Archive) -> None:
+    assert opened.article(f"http://{HOST}/yok/").gone_at == datetime(2024, 2, 1, tzinfo=UTC)
+    assert opened.article(URL).gone_at is None
 
 
 def test_an_article_is_what_a_capture_shows(opened: Archive) -> None:

@@ -118,6 +118,14 @@ def test_changes_for_people_say_what_changed_in_one_line(archive: Path) -> None:
     assert done.stderr == "2 changes\n"
 
 
+def test_an_article_says_since_when_it_is_gone(archive: Path) -> None:
+    url = f"http://{HOST}/kar/"
+
+    assert "gone from the site since 2024-03-01 10:00Z" in muragat(archive, "show", url).stdout
+    assert json.loads(muragat(archive, "show", url, "--json").stdout)["gone_at"] == "2024-03-01T10:00:00.000000Z"
+    assert "gone" not in muragat(archive, "show", URL).stdout
+
+
 def test_an_article_says_where_else_it_stands(archive: Path) -> None:
     assert f"also at http://{HOST}/kopya/ (repeated, 100% alike)" in muragat(archive, "show", URL).stdout
     (other,) = json.loads(muragat(archive, "show", URL, "--json").stdout)["duplicates"]

@@ -91,6 +91,15 @@ def test_a_dropped_word_leaves_its_sentence_and_a_dropped_block_goes_whole() -> 
     assert [line in without_block.text for line in (*LINES, "4191")] == [True, True, False, True]
 
 
+def test_the_date_as_printed_is_the_part_of_its_line_that_says_it() -> None:
+    paragraphs = "".join(f"<p>{line}</p>" for line in LINES)
+    line = "<p>12 Ekim 2026 Pazartesi, 09:30 | Haber: <b>Ayjan Serikova</b></p>"
+
+    article = read(f"<h1>Almatı’da köprü açıldı</h1>{line}{paragraphs}")
+
+    assert (article.published_as, article.authors) == ("12 Ekim 2026 Pazartesi, 09:30", ("Ayjan Serikova",))
+
+
 def test_an_author_marked_with_two_words_of_schema_org_is_one() -> None:
     paragraphs = "".join(f"<p>{line}</p>" for line in LINES)
     marked = "<div itemprop='author creator'><b itemprop='name'>Ayjan Serikova</b></div>"

@@ -128,6 +128,7 @@ SAME = [
     ("COVID", "covid", "Covid'e"),
     # one word that the dictionary gives several lemmas
     ("güzellik", "güzelliği", "güzelliğinden", "GUZELLIGINDEN"),
+    ("seçmen", "seçmenin", "seçmenler", "SECMENLERIN"),
     ("tüketici", "tüketicilere", "tuketiciler"),
     ("gerçekleşmek", "gerçekleşti", "GERCEKLESMEK"),
     ("ayırıyor", "ayıracağım", "ayırmak"),

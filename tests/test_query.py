@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from archives import exchange, make_archive, page, write_warc
@@ -133,6 +134,7 @@ def test_the_state_adds_up(db: Database, held: ArchiveDir) -> None:
         ("2024-12", datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)),
         ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)),
         ("20240229", datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)),
+        ("202402290930", datetime(2024, 2, 29, 9, 30, tzinfo=UTC), datetime(2024, 2, 29, 9, 31, tzinfo=UTC)),
         ("20240229093015", datetime(2024, 2, 29, 9, 30, 15, tzinfo=UTC), datetime(2024, 2, 29, 9, 30, 16, tzinfo=UTC)),
         ("2024-02-29T09:30:15Z", datetime(2024, 2, 29, 9, 30, 15, tzinfo=UTC), None),
         ("2024-02-29T15:30:15+06:00", datetime(2024, 2, 29, 9, 30, 15, tzinfo=UTC), None),
@@ -142,6 +144,14 @@ def test_times_as_people_type_them(typed: str, expected: datetime, end: datetime
     assert parse_time(typed) == expected
     if end:
         assert end_of(typed) == end
+
+
+def test_a_time_without_a_zone_is_by_the_clock_that_is_meant() -> None:
+    almaty = ZoneInfo("Asia/Almaty")
+
+    assert parse_time("2024-02-29", almaty) == datetime(2024, 2, 28, 18, tzinfo=UTC)
+    assert end_of("2024-02-29", almaty) == datetime(2024, 2, 29, 19, tzinfo=UTC)  # the clocks went back that night
+    assert end_of("2024-03-01T00:00Z", almaty) == datetime(2024, 3, 1, 0, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("typed", ["", "yesterday", "2024-13", "2024-02-30", "12", "99999999999999"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from archives import PROFILE, exchange, make_archive, page, write_warc
@@ -140,6 +141,8 @@ def found(db: Database, words: str) -> list[str]:
         ("section:uzay", "uydu"),
         ("section:(bilim ve uzay)", "uydu"),
         ("tag:FIRIN", "ekmek"),
+        ("tag:fır* OR section:biL*", "ekmek uydu"),
+        ("author:ay* -section:eko*", "secim"),
         ("lang:kk", "mektep"),
         ("site:haber.example mektep", ""),
         ("site:haber.example мектеп", "mektep"),
@@ -166,6 +169,12 @@ def test_what_is_typed_and_what_is_found(db: Database, typed: str, pages: str) -
 @pytest.mark.parametrize("typed", ['"', "'", "*", "AND", "(", "((((", "\x00", "“", "-", '-"', "😀", "()", "…"])
 def test_what_holds_no_word_is_said_to(db: Database, typed: str) -> None:
     with pytest.raises(QueryError, match="holds no word to look for"):
+        search(db, typed)
+
+
+@pytest.mark.parametrize("typed", ["a*", "ekmek title:s*", "tag:un é*"])
+def test_a_beginning_of_one_letter_is_said_to_be_too_short(db: Database, typed: str) -> None:
+    with pytest.raises(QueryError, match="too short"):
         search(db, typed)
 
 
@@ -226,6 +235,23 @@ def test_options_filter_as_fields_do_and_pages_count_all_that_was_found(db: Data
     pages = [search(db, "bildirdi", limit=1, offset=offset) for offset in range(4)]
     assert [(one.total, len(one.hits)) for one in pages] == [(3, 1), (3, 1), (3, 1), (3, 0)]
     assert len({one.hits[0].url for one in pages[:3]}) == 3
+
+
+def test_a_day_is_one_by_the_clock_of_its_site(db: Database) -> None:
+    """/uydu/ was published on 12 April at 03:15 in Almaty, when it was the 11th in UTC."""
+    zones = {"haber": ZoneInfo("Asia/Almaty")}
+
+    def found(**asked: str) -> bool:
+        words = " ".join(f"{name}:{value}" for name, value in asked.items())
+        by_option, by_words = search(db, "uydu", zones=zones, **asked), search(db, f"uydu {words}", zones=zones)  # type: ignore[arg-type]
+        assert by_option == by_words
+        return by_option.total == 1
+
+    assert found(since="2021-04-12", until="2021-04-12")
+    assert not found(until="2021-04-11")
+    assert found(since="2021-04-12T03:15", until="2021-04-12T03:15")
+    assert not found(since="2021-04-12T03:16")
+    assert found(since="2021-04-11T21:15Z", until="2021-04-11T21:15Z")  # another clock, where it is named
 
 
 def test_the_title_goes_before_the_text_and_the_new_before_the_old(tmp_path: Path) -> None:
@@ -380,6 +406,8 @@ def test_written_words_are_the_forms_of_the_vocabulary(text: str) -> None:
         ("komisionnu", ["Komisyonu"]),  # two letters wrong
         ("мектпе", ["мектеп"]),
         ("ekmek uydu", ["ekmek OR uydu"]),
+        ("ekmek uydu -zam", []),  # "zam" is not what was asked for
+        ("ekmek ve uydu", ["ekmek OR uydu"]),
         ("xyzzyxyzzy", []),
         ("qq", []),
         ("😀", []),

@@ -77,7 +77,7 @@ def export(
     """
     choice = choice or Selection()
     with _reading(directory) as db:
-        articles = choose(db, choice)
+        articles = choose(db, choice, directory.zones())
         if not isinstance(target, Path):
             if form not in (Form.CSV, Form.JSONL, Form.CDXJ):
                 raise QueryError(f"{form} cannot go to a pipe; name a file")

@@ -6,8 +6,10 @@ is open read-only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
@@ -21,8 +23,8 @@ class Selection:
     """What to export: the filters of `muragat search`, and a crawl. Nothing said: everything."""
 
     words: str = ""
-    since: datetime | None = None  # published at or after
-    until: datetime | None = None  # published before
+    since: datetime | str | None = None  # published then or after; text by the clock of each site
+    until: datetime | str | None = None  # published before; of text, until the end of what it names
     section: str | None = None
     author: str | None = None
     tag: str | None = None
@@ -41,8 +43,8 @@ class Selection:
         parts = [f"“{self.words}”"] if self.words else []
         for name in ("section", "author", "tag", "site", "language", "crawl"):
             parts += [f"{name} {value}"] if (value := getattr(self, name)) else []
-        parts += [f"published since {self.since:%Y-%m-%d}"] if self.since else []
-        parts += [f"published before {self.until:%Y-%m-%d}"] if self.until else []
+        for name in ("since", "until"):
+            parts += [f"published {name} {value}"] if (value := getattr(self, name)) else []
         parts += [f"the first {self.limit}"] if self.limit is not None else []
         return ", ".join(parts) or "everything"
 
@@ -50,8 +52,11 @@ class Selection:
 _SHOWN = "urlkey NOT IN withdrawn"
 
 
-def choose(db: Database, choice: Selection) -> int:
-    """Fill `chosen` with the articles meant, oldest first; how many. Raises QueryError for what cannot be meant."""
+def choose(db: Database, choice: Selection, zones: Mapping[str, ZoneInfo]) -> int:
+    """Fill `chosen` with the articles meant, oldest first; how many. `zones`: the clocks of sites by their names.
+
+    Raises QueryError for what cannot be meant.
+    """
     _check(db, choice)
     # What is hidden now stays so for all of this export, whatever embargo ends meanwhile.
     db.execute("CREATE TEMP TABLE withdrawn AS SELECT DISTINCT urlkey FROM hidden_now")
@@ -65,6 +70,7 @@ def choose(db: Database, choice: Selection) -> int:
         tag=choice.tag,
         site=choice.site,
         language=choice.language,
+        zones=zones,
     )
     db.execute("CREATE TEMP TABLE chosen (place INTEGER PRIMARY KEY, id INTEGER NOT NULL, urlkey TEXT NOT NULL UNIQUE)")
     db.conn.executemany("INSERT INTO chosen (id, urlkey) SELECT id, urlkey FROM articles WHERE id = ?", zip(ids))

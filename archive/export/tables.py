@@ -56,7 +56,7 @@ COLUMNS = (
     Column("url", Kind.TEXT, "as last fetched"),
     Column("title", Kind.TEXT, "of the current wording, as all that follows"),
     Column("lead", Kind.TEXT, "standfirst or summary"),
-    Column("text", Kind.TEXT, "the body, an empty line between two paragraphs"),
+    Column("text", Kind.TEXT, "the body, an empty line between two paragraphs, with the lead if it is printed"),
     Column("authors", Kind.TEXTS, "as printed", _AUTHORS),
     Column("section", Kind.TEXT, ""),
     Column("tags", Kind.TEXTS, "as printed", _TAGS),

@@ -57,7 +57,7 @@ from archive.model import (
     Payload,
 )
 
-EXTRACTOR_VERSION = "3"
+EXTRACTOR_VERSION = "4"
 BYLINE_CHARS = 80
 LIBRARIES = ("trafilatura", "lxml", "dateparser", "simplemma", "tzdata")
 

@@ -171,10 +171,15 @@ class BylineReader:
             if _UPDATED.match(fold(text)) and not _PUBLISHED.search(text):
                 byline.runs.append(run)
                 continue
-            byline.printed, byline.printed_as = found, text
+            byline.printed, byline.printed_as = found, self.of_line(text, found)
             if len(run.text) <= 2 * MAX_LINE_CHARS:
                 byline.runs.append(run)
             return
+
+    def of_line(self, text: str, found: PrintedDate) -> str:
+        """The part of a line that says the date: of "6 Ekim 2017, 17:45 | Haber:" the first."""
+        parts = [part.strip() for part in re.split(r"[|•·]", text)]
+        return next((part for part in parts if self.dates.printed(part) == found), text) if len(parts) > 1 else text
 
     def read_updated(self, run: Run) -> None:
         """When the article was changed, as a line or part of one says."""
