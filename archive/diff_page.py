@@ -103,4 +103,4 @@ def _link(url: str) -> str:
 
 
 def _time(at: str) -> str:
-    return f'<time datetime="{escape(at)}">{escape(at[:16].replace("T", " "))} UTC</time>'
+    return f'<time datetime="{escape(at)}">{escape(at[:19].replace("T", " "))} UTC</time>'
