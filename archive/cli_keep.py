@@ -26,6 +26,7 @@ from archive.cli import (
 )
 from archive.config import ArchiveDir
 from archive.errors import MuragatError, QueryError
+from archive.hidden_log import compare, known, lost_line
 from archive.warc import warc_date
 
 
@@ -85,7 +86,8 @@ def unhide(archive_dir: str | None, url: str) -> None:
 def hidden(archive_dir: str | None, as_json: bool) -> None:
     """The pages that are hidden now, since when, until when, why and by whom."""
     now = datetime.now(UTC)
-    pages = [page for page in hiding.standing(ArchiveDir.find(archive_dir).hidden).values() if page.holds(now)]
+    directory = ArchiveDir.find(archive_dir)
+    pages = [page for page in known(directory).values() if page.holds(now)]
     pages.sort(key=lambda page: (page.hidden_at, page.url))
     rows = [
         {
@@ -103,6 +105,8 @@ def hidden(archive_dir: str | None, as_json: bool) -> None:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
     else:
         click.echo("nothing is hidden", err=True)
+    if lost := compare(directory).lost:
+        click.secho(lost_line([page.url for page in lost]), fg="red", err=True)
 
 
 def _user() -> str:
