@@ -59,7 +59,9 @@ def read_contents(folder: Path) -> Contents:
     except FileNotFoundError as error:
         raise MuragatError(f"{folder} is no backup: it has no {CONTENTS}; `muragat backup DIR` makes one") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise MuragatError(f"{path} is damaged ({error!r}); take another copy of this backup") from error
+        raise MuragatError(
+            f"{path} is damaged ({error!r}); take another copy of this backup, or make one in a new folder"
+        ) from error
 
 
 def write_contents(folder: Path, contents: Contents) -> None:
