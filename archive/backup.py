@@ -13,9 +13,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,7 +23,18 @@ from typing import BinaryIO
 
 from archive.config import ArchiveDir
 from archive.errors import LockedError, MuragatError
-from archive.kept import CONTENTS, UNFINISHED, Contents, KeptFile, copy_file, read_contents, write_contents, write_file
+from archive.kept import (
+    CONTENTS,
+    UNFINISHED,
+    Contents,
+    KeptFile,
+    copy_file,
+    link_file,
+    read_contents,
+    snapshot,
+    write_contents,
+    write_file,
+)
 from archive.manifest import Entry, hash_file, parse_line, read_lines
 from archive.warc import open_warc, sync_folder, warc_date, whole_bytes
 
@@ -179,7 +189,7 @@ class _Making:
             folder.mkdir(parents=True, exist_ok=True)
         for path in (self.directory.frontier_db, self.directory.db):
             if path.is_file():
-                _snapshot(path, state / path.name)
+                snapshot(path, state / path.name)
                 self._add(state / path.name, path.name)
         lines = self._small_files(state)
         chained = {entry.name: entry for entry in map(parse_line, lines) if entry}
@@ -248,7 +258,7 @@ class _Making:
             self._add(target, place, digest=entry.sha256)
         elif size is None:
             pass
-        elif not self.copy and _link(path, target):
+        elif not self.copy and link_file(path, target):
             self.linked += 1
             doubtful = size != entry.size or self.full or known
             self._add(target, place, digest=None if doubtful else entry.sha256)
@@ -282,31 +292,3 @@ class _Making:
     def _add(self, path: Path, place: str, *, digest: str | None = None) -> None:
         kept = str(path.relative_to(self.folder))
         self.files.append(KeptFile(path=kept, place=place, size=path.stat().st_size, sha256=digest or hash_file(path)))
-
-
-def _snapshot(database: Path, target: Path) -> None:
-    """A database as it is at this moment, in one transaction of a reader: nobody who writes to it waits."""
-    try:
-        with closing(
-            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        ) as connection:
-            connection.execute("VACUUM INTO ?", [str(target)])
-    except sqlite3.Error as error:
-        raise MuragatError(
-            f"{database} cannot be copied to {target}: {error}; make room and run it again; where the database itself"
-            " is damaged, move it away: `muragat index` makes archive.db anew"
-        ) from error
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _link(path: Path, target: Path) -> bool:
-    """Whether a hard link could be made; a link to a file elsewhere is none: others write to that."""
-    if path.is_symlink():
-        return False
-    target.unlink(missing_ok=True)
-    try:
-        os.link(path, target)
-    except OSError:  # another disk, or one that knows no links
-        return False
-    return True
