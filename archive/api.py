@@ -26,7 +26,8 @@ from archive.edits import changes as list_changes
 from archive.errors import HiddenError, NotCapturedError, QueryError
 from archive.export import Exported, Form, Selection, form_of
 from archive.export import export as write_export
-from archive.hidden import SHOWN, Hidden, standing
+from archive.hidden import SHOWN
+from archive.hidden_log import Hidden, known
 from archive.model import Capture, Crawl, Payload, TimeMap
 from archive.schema import connect_readonly
 from archive.search import Filters as Wanted
@@ -139,7 +140,7 @@ class Archive:
     def hidden(self) -> list[Hidden]:
         """The pages that are withdrawn now, in the order of their keys: asked for one by one, they are HiddenErrors."""
         now = datetime.now(UTC)
-        return [page for _, page in sorted(standing(self.directory.hidden).items()) if page.holds(now)]
+        return [page for _, page in sorted(known(self.directory).items()) if page.holds(now)]
 
     def crawls(self) -> Iterator[Crawl]:
         """The crawls, newest first."""

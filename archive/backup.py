@@ -13,9 +13,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -24,7 +23,18 @@ from typing import BinaryIO
 
 from archive.config import ArchiveDir
 from archive.errors import LockedError, MuragatError
-from archive.kept import CONTENTS, UNFINISHED, Contents, KeptFile, copy_file, read_contents, write_contents, write_file
+from archive.kept import (
+    CONTENTS,
+    UNFINISHED,
+    Contents,
+    KeptFile,
+    copy_file,
+    link_file,
+    read_contents,
+    snapshot,
+    write_contents,
+    write_file,
+)
 from archive.manifest import Entry, hash_file, parse_line, read_lines
 from archive.warc import open_warc, sync_folder, warc_date, whole_bytes
 
@@ -40,12 +50,21 @@ class Backup:
     copied_bytes: int = 0
     resumed: bool = False  # it went on with what an interrupted one had left
     damaged: list[str] = field(default_factory=list)  # what of the archive itself is missing, or not as it was closed
+    mended: list[str] = field(default_factory=list)  # files that were damaged in the backup and are made anew
 
 
 def backup(
-    directory: ArchiveDir, target: Path, *, now: datetime, copy: bool = False, progress: Progress | None = None
+    directory: ArchiveDir,
+    target: Path,
+    *,
+    now: datetime,
+    copy: bool = False,
+    full: bool = False,
+    progress: Progress | None = None,
 ) -> Backup:
     """Make a backup in a new folder, or bring the one there up to date. `copy`: no hard links.
+
+    `full`: every WARC that the backup holds is read; otherwise those that were written to since.
 
     Raises MuragatError for a folder that holds anything else, and when the disk refuses: then what was a backup before
     is one still, and the next attempt goes on.
@@ -61,7 +80,7 @@ def backup(
                 _check_same(directory, folder, before)
             else:
                 (folder / UNFINISHED).write_text("A backup that is not finished; `muragat backup` goes on with it.\n")
-            report = _Making(directory, folder, before, copy=copy, progress=progress).run(now)
+            report = _Making(directory, folder, before, copy=copy, full=full, progress=progress).run(now)
             report.resumed = resumed
             _publish(folder, target, report.contents)
     except OSError as error:
@@ -100,14 +119,28 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _check_same(directory: ArchiveDir, folder: Path, before: Contents) -> None:
-    """Refuse to mix two archives: the chain that was kept must be the beginning of today's."""
-    name = directory.manifest.name
-    kept = [line for one in before.files if one.place == name for line in read_lines(folder / one.path)[0]]
-    if read_lines(directory.manifest)[0][: len(kept)] != kept:
+    """Refuse to mix two archives, or to lose what was hidden: the logs that were kept are the beginning of today's."""
+    if not _goes_on(folder, before, directory.manifest):
         raise MuragatError(
-            f"{folder} is the backup of another archive, or {name} was changed since; name a new folder,"
-            " and `muragat verify` says whether the chain is whole"
+            f"{folder} is the backup of another archive, or {directory.manifest.name} was changed since; name a new"
+            " folder, and `muragat verify` says whether the chain is whole"
         )
+    if not _goes_on(folder, before, directory.hidden):
+        (kept,) = (one.path for one in before.files if one.place == directory.hidden.name)
+        raise MuragatError(
+            f"{directory.hidden} has lost lines that {folder / kept} holds: copy that one over it and run"
+            " `muragat index`, or name a new folder"
+        )
+
+
+def _goes_on(folder: Path, before: Contents, log: Path) -> bool:
+    """Whether a log begins with the lines that the backup holds; with a copy that is damaged, nothing is compared."""
+    for one in before.files:
+        path = folder / one.path
+        if one.place == log.name and path.is_file() and hash_file(path) == one.sha256:
+            kept = read_lines(path)[0]
+            return read_lines(log)[0][: len(kept)] == kept
+    return True
 
 
 def _publish(folder: Path, target: Path, contents: Contents) -> None:
@@ -138,12 +171,14 @@ class _Making:
         before: Contents | None,
         *,
         copy: bool,
+        full: bool,
         progress: Progress | None,
     ) -> None:
-        self.directory, self.folder, self.copy, self.progress = directory, folder, copy, progress
+        self.directory, self.folder, self.copy, self.full, self.progress = directory, folder, copy, full, progress
+        self.made_at_ns = (folder / CONTENTS).stat().st_ctime_ns if before else None
         self.known = {one.path: one for one in before.files} if before else {}
         self.files = list[KeptFile]()
-        self.damaged = list[str]()
+        self.damaged, self.mended = list[str](), list[str]()
         self.linked = self.copied_bytes = 0
 
     def run(self, now: datetime) -> Backup:
@@ -154,7 +189,7 @@ class _Making:
             folder.mkdir(parents=True, exist_ok=True)
         for path in (self.directory.frontier_db, self.directory.db):
             if path.is_file():
-                _snapshot(path, state / path.name)
+                snapshot(path, state / path.name)
                 self._add(state / path.name, path.name)
         lines = self._small_files(state)
         chained = {entry.name: entry for entry in map(parse_line, lines) if entry}
@@ -169,7 +204,11 @@ class _Making:
         head = sha256(lines[-1]).hexdigest() if lines else None
         contents = Contents(made_at=warc_date(now), head=head, files=tuple(self.files))
         return Backup(
-            contents=contents, linked=self.linked, copied_bytes=self.copied_bytes, damaged=sorted(self.damaged)
+            contents=contents,
+            linked=self.linked,
+            copied_bytes=self.copied_bytes,
+            damaged=sorted(self.damaged),
+            mended=sorted(self.mended),
         )
 
     def _small_files(self, state: Path) -> list[bytes]:
@@ -213,13 +252,16 @@ class _Making:
             f"warcs/{entry.name}",
         )
         size = path.stat().st_size if path.is_file() else None
-        if self._is_held(entry, path, target):
+        known, linked = self.known.get(place), path.is_file() and target.is_file() and target.samefile(path)
+        held = self._is_held(entry, target, known, linked=linked)
+        if held:
             self._add(target, place, digest=entry.sha256)
         elif size is None:
             pass
-        elif not self.copy and _link(path, target):
+        elif not self.copy and link_file(path, target):
             self.linked += 1
-            self._add(target, place, digest=entry.sha256 if size == entry.size else None)
+            doubtful = size != entry.size or self.full or known
+            self._add(target, place, digest=None if doubtful else entry.sha256)
         else:
             with path.open("rb") as file:
                 self._copy(file, target, size, place)
@@ -227,16 +269,20 @@ class _Making:
             self.damaged.append(f"{entry.name} is missing")
         elif size != entry.size or (self.files[-1].sha256 != entry.sha256):
             self.damaged.append(f"{entry.name} is not what it was when it was closed")
+        elif not held and not linked and known and known.sha256 == entry.sha256:
+            self.mended.append(entry.name)
 
-    def _is_held(self, entry: Entry, path: Path, target: Path) -> bool:
-        """Whether an earlier backup, finished or not, holds a file as it was closed, whatever became of it since."""
-        if not target.is_file() or target.stat().st_size != entry.size:
+    def _is_held(self, entry: Entry, target: Path, known: KeptFile | None, *, linked: bool) -> bool:
+        """Whether an earlier backup, finished or not, holds a file as it was closed, whatever became of it since.
+
+        A file that was touched after that backup was made is read again.
+        """
+        if not target.is_file() or target.stat().st_size != entry.size or (linked and self.copy):
             return False
-        linked = path.is_file() and target.samefile(path)
-        if linked:
-            return not self.copy
-        known = self.known.get(f"warcs/{entry.name}")
-        return (known.sha256 if known else hash_file(target)) == entry.sha256
+        touched = self.made_at_ns is not None and target.stat().st_ctime_ns >= self.made_at_ns
+        if self.full or touched:
+            return hash_file(target) == entry.sha256
+        return linked or (known.sha256 if known else hash_file(target)) == entry.sha256
 
     def _copy(self, file: BinaryIO, target: Path, size: int, place: str) -> None:
         digest = copy_file(file, target, size)
@@ -246,31 +292,3 @@ class _Making:
     def _add(self, path: Path, place: str, *, digest: str | None = None) -> None:
         kept = str(path.relative_to(self.folder))
         self.files.append(KeptFile(path=kept, place=place, size=path.stat().st_size, sha256=digest or hash_file(path)))
-
-
-def _snapshot(database: Path, target: Path) -> None:
-    """A database as it is at this moment, in one transaction of a reader: nobody who writes to it waits."""
-    try:
-        with closing(
-            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        ) as connection:
-            connection.execute("VACUUM INTO ?", [str(target)])
-    except sqlite3.Error as error:
-        raise MuragatError(
-            f"{database} cannot be copied to {target}: {error}; make room and run it again; where the database itself"
-            " is damaged, move it away: `muragat index` makes archive.db anew"
-        ) from error
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _link(path: Path, target: Path) -> bool:
-    """Whether a hard link could be made; a link to a file elsewhere is none: others write to that."""
-    if path.is_symlink():
-        return False
-    target.unlink(missing_ok=True)
-    try:
-        os.link(path, target)
-    except OSError:  # another disk, or one that knows no links
-        return False
-    return True

@@ -133,6 +133,7 @@ _FILTERS = (
 )
 def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None) -> None:
     """Turn what the WARCs hold into rows."""
+    from archive.hidden_log import lost_line
     from archive.index import index_archive, index_stale
     from archive.rebuild import rebuild as make_anew
 
@@ -155,10 +156,15 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
         f" {report.articles} of them articles",
         err=True,
     )
+    faults = list[str]()
     if report.damaged:
-        raise MuragatError(
+        faults.append(
             f"could not read {_count(len(report.damaged), 'stretch', 'stretches')}; `muragat verify` says where"
         )
+    if report.hidden_lost:
+        faults.append(lost_line(report.hidden_lost))
+    if faults:
+        raise MuragatError("; ".join(faults))
 
 
 # A word to leave out begins as an option does: unknown ones are words here, and -h is not help (-hava).

@@ -26,6 +26,7 @@ from archive.cli import (
 )
 from archive.config import ArchiveDir
 from archive.errors import MuragatError, QueryError
+from archive.hidden_log import compare, known, lost_line
 from archive.warc import warc_date
 
 
@@ -85,7 +86,8 @@ def unhide(archive_dir: str | None, url: str) -> None:
 def hidden(archive_dir: str | None, as_json: bool) -> None:
     """The pages that are hidden now, since when, until when, why and by whom."""
     now = datetime.now(UTC)
-    pages = [page for page in hiding.standing(ArchiveDir.find(archive_dir).hidden).values() if page.holds(now)]
+    directory = ArchiveDir.find(archive_dir)
+    pages = [page for page in known(directory).values() if page.holds(now)]
     pages.sort(key=lambda page: (page.hidden_at, page.url))
     rows = [
         {
@@ -103,6 +105,8 @@ def hidden(archive_dir: str | None, as_json: bool) -> None:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
     else:
         click.echo("nothing is hidden", err=True)
+    if lost := compare(directory).lost:
+        click.secho(lost_line([page.url for page in lost]), fg="red", err=True)
 
 
 def _user() -> str:
@@ -116,9 +120,10 @@ def _user() -> str:
 @archive_option
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--copy", is_flag=True, help="Copy WARCs where a hard link could be made, too.")
+@click.option("--full", is_flag=True, help="Read every WARC the backup holds, and make damaged ones anew.")
 @click.option("--verify", "only_check", is_flag=True, help="Only check the backup in DIR: every byte of it.")
 @json_option
-def backup(archive_dir: str | None, folder: Path, copy: bool, only_check: bool, as_json: bool) -> None:
+def backup(archive_dir: str | None, folder: Path, copy: bool, full: bool, only_check: bool, as_json: bool) -> None:
     """Keep a copy of the archive in DIR, or bring the one there up to date; a crawl may run meanwhile."""
     from archive import backup as keeping
 
@@ -126,7 +131,7 @@ def backup(archive_dir: str | None, folder: Path, copy: bool, only_check: bool, 
         _check_backup(folder, as_json=as_json)
         return
     directory = ArchiveDir.find(archive_dir)
-    done = keeping.backup(directory, folder, now=datetime.now(UTC), copy=copy, progress=byte_progress())
+    done = keeping.backup(directory, folder, now=datetime.now(UTC), copy=copy, full=full, progress=byte_progress())
     contents = done.contents
     if as_json:
         said = {**fields(done), "files": len(contents.files), "size_bytes": contents.size_bytes, "head": contents.head}
@@ -140,6 +145,8 @@ def backup(archive_dir: str | None, folder: Path, copy: bool, only_check: bool, 
         )
         if contents.head:
             click.echo(f"head {contents.head}")
+    for name in done.mended:
+        click.echo(f"was damaged or missing in the backup, and is made anew: {name}", err=True)
     for line in done.damaged:
         click.secho(f"damaged in the archive: {line}", fg="red", err=True)
     if done.damaged:
@@ -156,7 +163,8 @@ def _check_backup(folder: Path, *, as_json: bool) -> None:
         click.secho(line, fg="red", err=True)
     if wrong:
         raise MuragatError(
-            f"{folder}: {len(wrong)} of {len(contents.files)} files are damaged; take another copy of it"
+            f"{folder}: {len(wrong)} of {len(contents.files)} files are damaged;"
+            f" `muragat backup --full {folder}` makes them anew from the archive"
         )
     if not as_json:
         click.echo(
@@ -178,3 +186,5 @@ def restore(folder: Path, to: Path) -> None:
         f" {made.contents.size_bytes / 1e6:.1f} MB; {made.captures} captures indexed anew"
     )
     click.echo(f"`muragat --archive {to} verify` checks its records", err=True)
+    if made.hidden_lost:
+        raise MuragatError(lost_line(made.hidden_lost))

@@ -4,59 +4,33 @@ Each hide and unhide is a line of `hidden.jsonl`, which is the truth; the table 
 every indexer. Which pages are withdrawn at this moment is decided by one view, `hidden_now` (archive/schema.py), which
 compares `until` with the clock when it is asked: no process has to run for an embargo to end. Nothing is taken out of
 the WARCs, nor out of the rows: whoever has the file and writes SQL reads on.
+Log and table are read and compared in archive/hidden_log.py.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlite_utils import Database
 
 from archive.config import ArchiveDir
 from archive.errors import HiddenError, MuragatError
-from archive.manifest import append_line, read_lines
-from archive.schema import SCHEMA_VERSION, immediate
+from archive.hidden_log import HIDE, UNHIDE, Hidden, bring_in, known, minute, standing
+from archive.manifest import append_line
+from archive.schema import SCHEMA_VERSION
 from archive.surt import urlkey
 from archive.times import end_of, parse_time
-from archive.warc import parse_warc_date, warc_date
+from archive.warc import warc_date
 
 # What a query adds to leave out what is withdrawn, behind the name of a table that has this column or none.
 SHOWN = "urlkey NOT IN (SELECT urlkey FROM hidden_now)"
 # The same as ids of articles: what a search leaves out.
 HIDDEN_ARTICLES = "SELECT a.id FROM articles a JOIN hidden_now h ON h.urlkey = a.urlkey"
-
-_HIDE, _UNHIDE = "hidden", "unhidden"  # events
-_COLUMNS = "urlkey, url, reason, who, hidden_at, until"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hidden:
-    """One page that a person withdrew."""
-
-    url: str  # as typed
-    reason: str
-    who: str
-    hidden_at: datetime  # since when without a break; UTC
-    until: datetime | None  # first moment at which it shows again; None: until it is unhidden
-
-    def holds(self, now: datetime) -> bool:
-        """Whether it is withdrawn still; the same as in `hidden_now`."""
-        return self.until is None or self.until > now
-
-    def __str__(self) -> str:
-        until = f" until {_minute(self.until)}" if self.until else ""
-        return f"hidden since {_minute(self.hidden_at)}{until}: {self.reason}"
-
-
-def _minute(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}Z"
 
 
 def hide(
@@ -70,17 +44,17 @@ def hide(
     if not reason:
         raise MuragatError('say why: --reason "…"; it is what readers are told')
     if until and until <= now:
-        raise MuragatError(f"{_minute(until)} is past: nothing would be hidden; name a later day, or leave --until out")
-    entry = {"event": _HIDE, "url": url, "reason": reason, "until": warc_date(until) if until else None}
+        raise MuragatError(f"{minute(until)} is past: nothing would be hidden; name a later day, or leave --until out")
+    entry = {"event": HIDE, "url": url, "reason": reason, "until": warc_date(until) if until else None}
     _write(directory, entry, who=who, now=now)
     return standing(directory.hidden)[urlkey(url)]
 
 
 def unhide(directory: ArchiveDir, url: str, *, who: str, now: datetime) -> None:
     """Show a page again. Raises MuragatError when nobody hid it under this address."""
-    if urlkey(url) not in standing(directory.hidden):
+    if urlkey(url) not in known(directory):
         raise MuragatError(f"{url} is not hidden{_by_another(directory, url)}; `muragat hidden` lists what is")
-    _write(directory, {"event": _UNHIDE, "url": url}, who=who, now=now)
+    _write(directory, {"event": UNHIDE, "url": url}, who=who, now=now)
 
 
 def _by_another(directory: ArchiveDir, url: str) -> str:
@@ -98,41 +72,18 @@ def until_end(text: str) -> datetime:
 # ---------------------------------------------------------------- the log
 
 
-def standing(log: Path) -> dict[str, Hidden]:
-    """What is hidden by the log: urlkey → the page. Those whose `until` is past are among them."""
-    pages = dict[str, Hidden]()
-    for number, line in enumerate(read_lines(log)[0], 1):
-        try:
-            _follow(pages, json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise MuragatError(f"{log} line {number} is damaged ({error}); restore it from a backup") from error
-    return pages
-
-
-def _follow(pages: dict[str, Hidden], entry: dict[str, str]) -> None:
-    """What one line of the log changes."""
-    key, at = urlkey(entry["url"]), parse_warc_date(entry["at"])
-    if entry["event"] == _UNHIDE:
-        pages.pop(key, None)
-        return
-    before = pages.get(key)
-    pages[key] = Hidden(
-        url=entry["url"],
-        reason=entry["reason"],
-        who=entry["who"],
-        hidden_at=before.hidden_at if before and before.holds(at) else at,
-        until=parse_warc_date(entry["until"]) if entry["until"] else None,
-    )
-
-
 def _write(directory: ArchiveDir, entry: dict[str, str | None], *, who: str, now: datetime) -> None:
-    """A line into the log, on the disk, and at once into the rows, where there are any."""
+    """A line into the log, on the disk, and at once into the rows, where there are any; nothing into a damaged log."""
     with unchanging(directory):
+        try:
+            standing(directory.hidden)
+        except MuragatError as error:
+            raise MuragatError(f"nothing was written: {error}") from error
         append_line(directory.hidden, {**entry, "who": who, "at": warc_date(now)})
         try:
             with _rows(directory) as db:
                 if db:
-                    bring_in(db, directory.hidden)
+                    bring_in(db, directory.hidden, settled=urlkey(str(entry["url"])))
         except sqlite3.Error as error:
             raise MuragatError(
                 f"{entry['url']} is {entry['event']} in {directory.hidden}, but archive.db does not know it yet"
@@ -150,23 +101,6 @@ def unchanging(directory: ArchiveDir) -> Iterator[None]:
 
 
 # ---------------------------------------------------------------- rows
-
-
-def bring_in(db: Database, log: Path) -> None:
-    """Make the table `hidden` what the log says."""
-    if _as_rows(log) == db.execute(f"SELECT {_COLUMNS} FROM hidden ORDER BY urlkey").fetchall():
-        return
-    with immediate(db):
-        rows = _as_rows(log)  # again: under the writer's lock, or what was hidden since would be shown again
-        db.execute("DELETE FROM hidden")
-        db.conn.executemany(f"INSERT INTO hidden ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-
-def _as_rows(log: Path) -> list[tuple[str | None, ...]]:
-    return [
-        (key, one.url, one.reason, one.who, warc_date(one.hidden_at), warc_date(one.until) if one.until else None)
-        for key, one in sorted(standing(log).items())
-    ]
 
 
 @contextmanager
@@ -195,15 +129,7 @@ def why(db: Database | sqlite3.Connection, url: str) -> Hidden | None:
         " ORDER BY named <> urlkey, hidden_at, named LIMIT 1",
         [urlkey(url)],
     ).fetchone()
-    if row is None:
-        return None
-    return Hidden(
-        url=row[0],
-        reason=row[1],
-        who=row[2],
-        hidden_at=parse_warc_date(row[3]),
-        until=parse_warc_date(row[4]) if row[4] else None,
-    )
+    return Hidden.of(*row) if row else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

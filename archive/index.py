@@ -26,11 +26,12 @@ from typing import IO
 
 from sqlite_utils import Database
 
-from archive import hidden, manifest
+from archive import manifest
 from archive.config import ArchiveDir
 from archive.derived import derive
 from archive.errors import LockedError, MuragatError, WarcError
 from archive.facts import FAILED, Rules, add_crawl, add_facts, forget_reading, forget_warc
+from archive.hidden_log import bring_in, lost_line
 from archive.model import Capture, RecordType
 from archive.reading import BATCH, Again, Read
 from archive.schema import connect, define_urlkey, immediate, load_capture
@@ -53,6 +54,7 @@ class IndexReport:
     again: int = 0  # captures that were rows and were read again, because the rules have changed
     unread: int = 0  # captures whose page broke the reader; their rows say how
     damaged: list[str] = field(default_factory=list)  # what could not be read: file, offset, why
+    hidden_lost: list[str] = field(default_factory=list)  # addresses that stay hidden though hidden.jsonl lost them
     notes: list[str] = field(default_factory=list)  # what else a person should know
 
 
@@ -129,6 +131,9 @@ def follow(directory: ArchiveDir, parent: IO[bytes]) -> IndexReport:
         total.captures += report.captures
         total.articles += report.articles
         total.damaged += [line for line in report.damaged if line not in total.damaged]
+        if set(report.hidden_lost) - set(total.hidden_lost):
+            total.hidden_lost = report.hidden_lost
+            logger.warning("%s", lost_line(report.hidden_lost))
     return total
 
 
@@ -172,7 +177,8 @@ def index_into(
     names = {path.name.removesuffix(".open") for path in directory.warcs.glob("*.warc.gz*") if ".torn" not in path.name}
     db = connect(database)
     try:
-        hidden.bring_in(db, directory.hidden)  # before any row that they withdraw
+        lost = bring_in(db, directory.hidden)  # before any row that they withdraw
+        report.hidden_lost = [page.url for page in lost]
         whole = {row[0] for row in db.execute("SELECT filename FROM warcs WHERE indexed_to = size_bytes")}
         places = {name: _checkpoint(db, directory, name) for name in sorted(names - whole)}
         with Readers(directory, rules, jobs=jobs, of=database.name) as readers:

@@ -1,9 +1,11 @@
-"""What a backup says that it holds: backup.json, and the copying of files with their digests."""
+"""What a backup says that it holds: backup.json, and the copying of files and databases."""
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -59,7 +61,9 @@ def read_contents(folder: Path) -> Contents:
     except FileNotFoundError as error:
         raise MuragatError(f"{folder} is no backup: it has no {CONTENTS}; `muragat backup DIR` makes one") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise MuragatError(f"{path} is damaged ({error!r}); take another copy of this backup") from error
+        raise MuragatError(
+            f"{path} is damaged ({error!r}); take another copy of this backup, or make one in a new folder"
+        ) from error
 
 
 def write_contents(folder: Path, contents: Contents) -> None:
@@ -98,9 +102,37 @@ def copy_file(file: BinaryIO, target: Path, size: int) -> str:
     return digest.hexdigest()
 
 
+def link_file(path: Path, target: Path) -> bool:
+    """Whether a hard link could be made; a link to a file elsewhere is none: others write to that."""
+    if path.is_symlink():
+        return False
+    target.unlink(missing_ok=True)
+    try:
+        os.link(path, target)
+    except OSError:  # another disk, or one that knows no links
+        return False
+    return True
+
+
 def write_file(path: Path, content: bytes) -> None:
     """A small file, on the disk when this returns."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
+        os.fsync(file.fileno())
+
+
+def snapshot(database: Path, target: Path) -> None:
+    """A database as it is at this moment, in one transaction of a reader: nobody who writes to it waits."""
+    try:
+        with closing(
+            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
+        ) as connection:
+            connection.execute("VACUUM INTO ?", [str(target)])
+    except sqlite3.Error as error:
+        raise MuragatError(
+            f"{database} cannot be copied to {target}: {error}; make room and run it again; where the database itself"
+            " is damaged, move it away: `muragat index` makes archive.db anew"
+        ) from error
+    with target.open("rb") as file:
         os.fsync(file.fileno())

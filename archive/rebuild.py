@@ -14,6 +14,7 @@ from pathlib import Path
 from archive import hidden
 from archive.config import ArchiveDir
 from archive.facts import Rules
+from archive.hidden_log import take_over
 from archive.index import IndexReport, hold, index_into
 from archive.schema import schema_digest
 
@@ -31,6 +32,7 @@ def rebuild(directory: ArchiveDir, *, jobs: int | None = None) -> IndexReport:
         # Nobody hides a page meanwhile, or it would be shown again.
         with hold(directory, "index"), hidden.unchanging(directory):
             index_into(directory, fresh, rules, report, jobs=jobs)  # what has been captured since
+            report.hidden_lost = [page.url for page in take_over(directory, fresh)]
             _copy_into(fresh, directory.db)
         _remove(fresh)
     return report

@@ -32,7 +32,8 @@ from urllib.parse import quote
 
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
-from archive.hidden import SHOWN, Hidden, why
+from archive.hidden import SHOWN, why
+from archive.hidden_log import Hidden
 from archive.surt import urlkey
 
 COLLECTION = "web"  # pywb's word for one archive; the first part of every replay URL

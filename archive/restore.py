@@ -21,6 +21,7 @@ class Restored:
 
     contents: Contents
     captures: int  # indexed now: records that were younger than the rows
+    hidden_lost: list[str]  # addresses that stay hidden though hidden.jsonl had lost them
 
 
 def restore(folder: Path, to: Path, *, progress: Progress | None = None) -> Restored:
@@ -35,7 +36,8 @@ def restore(folder: Path, to: Path, *, progress: Progress | None = None) -> Rest
     if wrong:
         raise MuragatError(
             f"{folder}: {len(wrong)} of {len(contents.files)} files are damaged, {wrong[0]}; nothing was restored:"
-            " take another copy of this backup, `muragat backup --verify` names all"
+            " take another copy of this backup, or make the files anew from the archive with `muragat backup --full"
+            f" {folder}`; `--verify` names all"
         )
     part = to.with_name(f"{to.name}.partial")
     if part.exists() and not (part / UNFINISHED).is_file():
@@ -48,7 +50,8 @@ def restore(folder: Path, to: Path, *, progress: Progress | None = None) -> Rest
         raise MuragatError(
             f"{error.filename or part}: {error.strerror or error}; {to} was not made; make room, then run it again"
         ) from error
-    return Restored(contents=contents, captures=index_archive(ArchiveDir(to)).captures)
+    indexed = index_archive(ArchiveDir(to))
+    return Restored(contents=contents, captures=indexed.captures, hidden_lost=indexed.hidden_lost)
 
 
 def check(folder: Path, *, progress: Progress | None = None) -> tuple[Contents, list[str]]:

@@ -30,6 +30,7 @@ from archive.hidden import hide
 from archive.importing import import_files
 from archive.index import index_archive
 from archive.kept import read_contents
+from archive.manifest import hash_file
 from archive.query import payload
 from archive.restore import check, restore
 from archive.schema import connect_readonly
@@ -70,8 +71,8 @@ def kept(tmp_path: Path) -> ArchiveDir:
     return directory
 
 
-def made(directory: ArchiveDir, target: Path, *, minutes: int = 0, copy: bool = False) -> Backup:
-    return backup(directory, target, now=NOW + timedelta(minutes=minutes), copy=copy)
+def made(directory: ArchiveDir, target: Path, *, minutes: int = 0, copy: bool = False, full: bool = False) -> Backup:
+    return backup(directory, target, now=NOW + timedelta(minutes=minutes), copy=copy, full=full)
 
 
 def muragat(*words: str, limit: int | None = None) -> subprocess.CompletedProcess[str]:
@@ -442,6 +443,93 @@ def test_a_changed_byte_a_missing_and_a_shorter_file_are_named_and_nothing_is_re
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
     assert "3 of 8 files are damaged" in refused.stderr
     assert not (tmp_path / "c").exists() and not (tmp_path / "c.partial").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["--full"]])
+def test_a_backup_over_a_damaged_one_makes_it_whole_and_says_so(
+    kept: ArchiveDir, tmp_path: Path, words: list[str]
+) -> None:
+    target, whole = str(tmp_path / "b"), hash_file(kept.warcs / "haber-1.warc.gz")
+    made(kept, tmp_path / "b", copy=True)
+    damage(tmp_path / "b" / "warcs" / "haber-1.warc.gz")
+    (tmp_path / "b" / "warcs" / "haber-2.warc.gz").unlink()
+    hint = muragat("backup", "--verify", target).stderr
+
+    done = muragat("--archive", str(kept.root), "backup", "--copy", *words, target)
+
+    assert f"`muragat backup --full {target}` makes them anew" in hint
+    assert done.returncode == 0
+    assert [line for line in done.stderr.splitlines() if "anew" in line] == [
+        f"was damaged or missing in the backup, and is made anew: haber-{number}.warc.gz" for number in (1, 2)
+    ]
+    assert muragat("backup", "--verify", target).returncode == 0
+    assert hash_file(tmp_path / "b" / "warcs" / "haber-1.warc.gz") == whole
+
+
+def test_full_finds_a_byte_that_changed_without_a_trace_and_links_in_its_place(
+    kept: ArchiveDir, tmp_path: Path
+) -> None:
+    made(kept, tmp_path / "b", copy=True)
+    damage(tmp_path / "b" / "warcs" / "haber-1.warc.gz")
+    time.sleep(0.05)
+    contents = tmp_path / "b" / "backup.json"
+    contents.write_bytes(contents.read_bytes())  # newer than the damage, as after a disk that forgot a bit
+
+    assert made(kept, tmp_path / "b", minutes=1).mended == []
+    again = made(kept, tmp_path / "b", minutes=2, full=True)
+
+    assert (again.mended, again.linked, again.damaged) == (["haber-1.warc.gz"], 1, [])
+    assert check(tmp_path / "b")[1] == []
+
+
+def test_where_the_damaged_file_is_a_link_both_are_damaged_and_it_is_said(kept: ArchiveDir, tmp_path: Path) -> None:
+    made(kept, tmp_path / "b")
+    with (tmp_path / "b" / "warcs" / "haber-1.warc.gz").open("r+b") as file:
+        file.seek(2000)
+        byte = file.read(1)
+        file.seek(2000)
+        file.write(bytes([byte[0] ^ 1]))
+
+    again = made(kept, tmp_path / "b", minutes=1)
+
+    assert (again.mended, again.damaged) == ([], ["haber-1.warc.gz is not what it was when it was closed"])
+
+
+def test_a_damaged_log_in_the_backup_does_not_make_it_that_of_another_archive(kept: ArchiveDir, tmp_path: Path) -> None:
+    made(kept, tmp_path / "b")
+    (state,) = (tmp_path / "b").glob("state-*")
+    damage(state / "manifest.jsonl", at=30)
+    damage(state / "hidden.jsonl", at=30)
+
+    made(kept, tmp_path / "b", minutes=1)
+
+    assert check(tmp_path / "b")[1] == []
+
+
+def test_the_good_log_of_hidden_pages_is_not_written_over(kept: ArchiveDir, tmp_path: Path) -> None:
+    made(kept, tmp_path / "b")
+    (good,) = (tmp_path / "b").glob("state-*/hidden.jsonl")
+    kept.hidden.unlink()
+
+    done = muragat("--archive", str(kept.root), "backup", str(tmp_path / "b"))
+
+    assert done.returncode == 1
+    assert f"hidden.jsonl has lost lines that {good} holds: copy that one over it" in done.stderr
+    shutil.copy(good, kept.hidden)
+    assert muragat("--archive", str(kept.root), "backup", str(tmp_path / "b")).returncode == 0
+    assert verify(kept).findings == []
+
+
+def test_a_restore_of_an_archive_that_had_lost_its_log_keeps_the_pages_hidden(kept: ArchiveDir, tmp_path: Path) -> None:
+    kept.hidden.unlink()
+    made(kept, tmp_path / "b")
+
+    done = muragat("restore", str(tmp_path / "b"), str(tmp_path / "c"))
+
+    assert done.returncode == 1
+    assert f"hidden.jsonl has lost lines; by archive.db these stay hidden: http://{HOST}/2/" in done.stderr
+    with Archive(tmp_path / "c") as archive, pytest.raises(HiddenError):
+        archive.article(f"http://{HOST}/2/")
 
 
 def test_a_restore_writes_over_nothing(kept: ArchiveDir, tmp_path: Path) -> None:

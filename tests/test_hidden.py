@@ -618,6 +618,121 @@ def test_verify_names_a_line_of_the_log_that_was_changed_or_removed(kept: Archiv
     assert changed == [("hidden.jsonl", 2)]
 
 
+LOST = f"hidden.jsonl has lost lines; by archive.db these stay hidden: {URL}; bring hidden.jsonl back from a backup"
+
+
+def without_the_last_line(directory: ArchiveDir) -> bytes:
+    """Take the newest line out of the log; the log as it was."""
+    whole = directory.hidden.read_bytes()
+    directory.hidden.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    return whole
+
+
+def without_the_log(directory: ArchiveDir) -> bytes:
+    whole = directory.hidden.read_bytes()
+    directory.hidden.unlink()
+    return whole
+
+
+@pytest.mark.parametrize("lose", [without_the_last_line, without_the_log])
+def test_a_page_whose_line_was_removed_stays_hidden_and_is_told_of(
+    kept: ArchiveDir, lose: Callable[[ArchiveDir], bytes]
+) -> None:
+    withdraw(kept)
+    whole = lose(kept)
+
+    found = [(one.kind, str(one)) for one in verify(kept).findings]
+    assert [kind for kind, _ in found] == ["hidden-lost"]
+    assert f"archive.db knows {URL}, hidden since 20" in found[0][1]
+    for words in (["index"], ["index", "--rebuild"], ["index", "--rebuild"], ["index", "--stale"]):
+        code, _, err = command(kept, *words)
+        assert (code, err.count(LOST)) == (1, 1), words
+        assert WAYS["article"](kept) == b"", words
+    assert seen(kept) == set()
+    assert [row["url"] for row in json.loads(command(kept, "hidden", "--json")[1])] == [URL]
+    assert LOST in command(kept, "hidden")[2]
+
+    kept.hidden.write_bytes(whole)
+
+    assert verify(kept).findings == []
+    assert (command(kept, "index")[0], command(kept, "index", "--rebuild")[0]) == (0, 0)
+    assert WAYS["article"](kept) == b""
+
+
+def test_such_a_page_is_unhidden_or_hidden_again_as_any_other(kept: ArchiveDir) -> None:
+    other = f"http://{HOST}/bozkir/"
+    withdraw(kept)
+    withdraw(kept, other)
+    kept.hidden.unlink()
+
+    assert command(kept, "unhide", URL)[0] == 0
+    assert command(kept, "hide", other, "--reason", "y", "--until", "2999")[0] == 0
+
+    assert verify(kept).findings == []
+    for words in (["index"], ["index", "--rebuild"]):
+        assert command(kept, *words)[0] == 0
+        with Archive(kept.root) as archive:
+            assert [(one.url, one.reason) for one in archive.hidden()] == [(other, "y")]
+    assert WORD.encode() in WAYS["article"](kept)
+
+
+def test_a_removed_line_that_hid_for_longer_shortens_nothing(kept: ArchiveDir) -> None:
+    withdraw(kept, until=datetime.now(UTC) + timedelta(seconds=0.2))
+    withdraw(kept)
+    without_the_last_line(kept)
+    time.sleep(0.3)
+
+    assert command(kept, "index")[0] == 1
+    assert WAYS["article"](kept) == b""
+    assert [one.kind for one in verify(kept).findings] == ["hidden-lost"]
+
+
+def test_an_unhide_of_before_does_not_show_a_page_whose_later_hide_was_removed(kept: ArchiveDir) -> None:
+    withdraw(kept)
+    unhide(kept, URL, who="ali", now=datetime.now(UTC))
+    withdraw(kept)
+    without_the_last_line(kept)
+
+    assert command(kept, "index")[0] == 1
+    assert WAYS["article"](kept) == b""
+
+
+def test_lines_that_no_row_knows_yet_are_named_and_brought_in(kept: ArchiveDir) -> None:
+    other = f"http://{HOST}/bozkir/"
+    withdraw(kept, other)
+    before = {"who": "ali", "at": warc_date(datetime.now(UTC))}
+    hidden.append_line(kept.hidden, {"event": "hidden", "url": URL, "reason": "x", "until": None} | before)
+    hidden.append_line(kept.hidden, {"event": "unhidden", "url": other} | before)
+
+    assert [str(one) for one in verify(kept).findings] == [
+        f"archive.db: does not say of {url} what hidden.jsonl says; `muragat index` brings it in"
+        for url in (other, URL)
+    ]
+    assert command(kept, "index")[0] == 0
+    assert verify(kept).findings == []
+    assert WAYS["article"](kept) == b""
+
+
+@pytest.mark.parametrize("words", [("hide", f"http://{HOST}/bozkir/", "--reason", "C"), ("unhide", URL)])
+def test_nothing_is_written_into_a_damaged_log(kept: ArchiveDir, words: tuple[str, ...]) -> None:
+    withdraw(kept)
+    with kept.hidden.open("ab") as file:
+        file.write(b"{bad\n")
+    before = kept.hidden.read_bytes()
+
+    code, out, err = command(kept, *words)
+
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "hidden.jsonl line 2 is damaged" in err and "restore it from a backup, or take that line out" in err
+    assert kept.hidden.read_bytes() == before
+    assert "line 2 is damaged" in str(verify(kept).findings[0]) and len(verify(kept).findings) == 1
+
+    kept.hidden.write_bytes(before.removesuffix(b"{bad\n"))
+
+    assert command(kept, *words)[0] == 0
+    assert verify(kept).findings == []
+
+
 def test_since_is_the_first_moment_without_a_break(tmp_path: Path) -> None:
     directory = make_archive(tmp_path / "a")
     days = [NOW + timedelta(days=number) for number in range(4)]

@@ -41,6 +41,7 @@ LAYERS = (
     ),
     ("archive.manifest", "archive.foreign", "archive.kept"),
     ("archive.views", "archive.schema"),
+    ("archive.hidden_log",),
     ("archive.hidden",),
     (
         "archive.alarms",
@@ -126,6 +127,7 @@ HOMES = {
         "archive.export",
         "archive.facts",
         "archive.hidden",
+        "archive.hidden_log",
         "archive.index",
         "archive.learn",
         "archive.looks",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from archive import manifest
 from archive.config import ArchiveDir
+from archive.errors import MuragatError
+from archive.hidden_log import compare
 from archive.manifest import Entry
 from archive.verify.findings import HIDDEN, MANIFEST, Kind, Report
 
@@ -18,6 +21,7 @@ _KINDS = {
     "reordered": Kind.CHAIN_REORDERED,
     "damaged": Kind.CHAIN_DAMAGED,
 }
+_SETTLE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,34 @@ def check_chain(directory: ArchiveDir, chain: Chain, report: Report, *, head: st
 
 
 def check_hidden(directory: ArchiveDir, report: Report) -> None:
-    """Whether each line of the log of hidden pages follows the one before."""
-    before = manifest.GENESIS
+    """Whether each line of the log of hidden pages follows the one before, and the rows say what it says."""
+    before, whole = manifest.GENESIS, True
     for number, line in enumerate(manifest.read_lines(directory.hidden)[0], 1):
         try:
             follows = json.loads(line)["previous"] == before
-        except (ValueError, KeyError, TypeError):
+        except ValueError:
+            follows = True  # named below: it is none
+        except (KeyError, TypeError):
             follows = False
         if not follows:
             message = f"line {number} does not follow the one before: one of them was changed, or one between removed"
             report.add(Kind.CHAIN_BROKEN, HIDDEN, number, message)
+            whole = False
         before = sha256(line).hexdigest()
+    try:
+        found = compare(directory)
+        if found.lost or found.behind:  # somebody may be hiding a page this moment: the line comes first, then the row
+            time.sleep(_SETTLE_SECONDS)
+            found = compare(directory)
+    except MuragatError as error:
+        report.add(Kind.CHAIN_DAMAGED, HIDDEN, None, str(error))
+        return
+    for page in found.lost:
+        message = (
+            f"a line was removed or changed: archive.db knows {page.url}, {page}; it stays hidden; bring {HIDDEN} back"
+            " from a backup, or settle it with `muragat hide` or `muragat unhide`"
+        )
+        report.add(Kind.HIDDEN_LOST, HIDDEN, None, message)
+    for page in found.behind if whole else []:  # else the log is to be mended first
+        message = f"does not say of {page.url} what {HIDDEN} says; `muragat index` brings it in"
+        report.add(Kind.ROW_DIFFERS, directory.db.name, None, message)

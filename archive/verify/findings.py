@@ -37,7 +37,8 @@ class Kind(StrEnum):
     ROW_WITHOUT_RECORD = "row-without-record"
     RECORD_WITHOUT_ROW = "record-without-row"
     ROWS_UNREADABLE = "rows-unreadable"  # archive.db is damaged
-    ROW_DIFFERS = "row-differs"  # row and record at one place do not say the same
+    ROW_DIFFERS = "row-differs"  # row and record at one place do not say the same; or row and line of hidden.jsonl
+    HIDDEN_LOST = "hidden-lost"  # a page is hidden by archive.db, and no line of hidden.jsonl says so
 
 
 @dataclass(frozen=True, slots=True)
