@@ -26,6 +26,7 @@ from archive.config import ArchiveDir
 from archive.errors import LockedError, MuragatError
 from archive.kept import CONTENTS, UNFINISHED, Contents, KeptFile, copy_file, read_contents, write_contents, write_file
 from archive.manifest import Entry, hash_file, parse_line, read_lines
+from archive.readonly import open_readonly
 from archive.warc import open_warc, sync_folder, warc_date, whole_bytes
 
 Progress = Callable[[int, int], None]  # bytes done, of how many
@@ -251,9 +252,7 @@ class _Making:
 def _snapshot(database: Path, target: Path) -> None:
     """A database as it is at this moment, in one transaction of a reader: nobody who writes to it waits."""
     try:
-        with closing(
-            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        ) as connection:
+        with closing(open_readonly(database, timeout=30)) as connection:
             connection.execute("VACUUM INTO ?", [str(target)])
     except sqlite3.Error as error:
         raise MuragatError(

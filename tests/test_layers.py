@@ -30,6 +30,7 @@ LAYERS = (
         "archive.times",
         "archive.config",
         "archive.spool",
+        "archive.readonly",
     ),
     (
         "archive.warc",
