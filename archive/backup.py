@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from archive.config import ArchiveDir
-from archive.errors import LockedError, MuragatError
+from archive.errors import LockedError, MuragatError, way_out
 from archive.kept import CONTENTS, UNFINISHED, Contents, KeptFile, copy_file, read_contents, write_contents, write_file
 from archive.manifest import Entry, hash_file, parse_line, read_lines
 from archive.readonly import open_readonly
@@ -68,7 +68,8 @@ def backup(
     except OSError as error:
         held = f"the backup of {before.made_at[:19]}Z in it holds" if before else "it is no backup yet"
         raise MuragatError(
-            f"{error.filename or folder}: {error.strerror or error}; {held}; make room, then run it again: it goes on"
+            f"{error.filename or folder}: {error.strerror or error}; {held}; {way_out(error)}, then run it"
+            " again: it goes on"
         ) from error
     return report
 
@@ -255,12 +256,26 @@ def _snapshot(database: Path, target: Path) -> None:
         with closing(open_readonly(database, timeout=30)) as connection:
             connection.execute("VACUUM INTO ?", [str(target)])
     except sqlite3.Error as error:
-        raise MuragatError(
-            f"{database} cannot be copied to {target}: {error}; make room and run it again; where the database itself"
-            " is damaged, move it away: `muragat index` makes archive.db anew"
-        ) from error
+        full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+        if not full and (wrong := _damage(database)):
+            again = "`muragat index`" if database.name == "archive.db" else "the next crawl"
+            raise MuragatError(
+                f"{database} is damaged ({wrong}) and cannot be kept; move it away, {again} makes it anew, then run"
+                " the backup again"
+            ) from error
+        raise MuragatError(f"{database} cannot be copied to {target}: {error}; make room and run it again") from error
     with target.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _damage(database: Path) -> str | None:
+    """What is wrong with the file itself: SQLite tells of the copy alone, as one that it cannot open."""
+    try:
+        with closing(open_readonly(database, timeout=30)) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    return None if found == "ok" else " ".join(found.split())
 
 
 def _link(path: Path, target: Path) -> bool:

@@ -18,7 +18,7 @@ from sqlite_utils import Database
 
 from archive.expression import Either, Every, Filter, Node, Not, Title, Words
 from archive.language import fold
-from archive.surt import urlkey
+from archive.site_filter import articles_of
 from archive.times import end_of, parse_time
 from archive.vocabulary import Vocabulary, quoted
 from archive.warc import warc_date
@@ -224,7 +224,7 @@ def field_holds(db: Database, name: str, value: str) -> Condition:
         case "lang":
             return Condition("SELECT id FROM articles WHERE language = ?", (value.lower(),))
         case "site":
-            return _site(value)
+            return Condition(*articles_of(value))
         case "section":
             return _named(db, "SELECT id FROM articles WHERE section", "SELECT DISTINCT section FROM articles", value)
         case "author":
@@ -256,14 +256,3 @@ def _named(db: Database, select: str, names: str, value: str) -> Condition:
 
 def _plain(name: str) -> str:
     return " " + " ".join(re.findall(r"\w+", fold(name))) + " "
-
-
-def _site(value: str) -> Condition:
-    """By the name of the profile, or by host, with all below it."""
-    host = urlkey(f"http://{value.strip('/').rpartition('://')[2]}/").partition(")")[0]
-    return Condition(
-        "SELECT id FROM articles WHERE site = ?"
-        + " UNION ALL SELECT id FROM articles WHERE urlkey >= ? AND urlkey < ?" * 3,
-        # ")" ends a host in a urlkey, "," goes on to what is below it, ":" to a port; each up to the sign after it.
-        (value.lower(), f"{host})", f"{host}*", f"{host},", f"{host}-", f"{host}:", f"{host};"),
-    )

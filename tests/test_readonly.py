@@ -21,7 +21,9 @@ from crawler import frontier_db
 ROOT = Path(__file__).resolve().parent.parent
 URL = f"http://{HOST}/kar/"
 WORDINGS = [("2024-01-01T10:00:00Z", "Üç köy yolu kapandı."), ("2024-02-01T10:00:00Z", "Beş köy yolu kapandı.")]
-REST = "Ekipler gece boyunca çalıştı, sabaha karşı ana yol ulaşıma açıldı. Okullar iki gün tatil edildi, kar sürüyor. " * 3
+REST = (
+    "Ekipler gece boyunca çalıştı, sabaha karşı ana yol ulaşıma açıldı. Okullar iki gün tatil edildi, kar sürüyor. " * 3
+)
 # Root may write everywhere, whatever the modes of a folder, as long as it has these rights.
 AS_ANYBODY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 pytestmark = pytest.mark.skipif(
@@ -90,8 +92,8 @@ def test_it_can_be_backed_up(kept: ArchiveDir, tmp_path: Path) -> None:
 def test_it_is_replayed(kept: ArchiveDir) -> None:
     pytest.importorskip("pywb", reason="replay needs the extra `web`")
     visit = (
-        "import sys; from pathlib import Path; from urllib.request import urlopen; from archive.config import ArchiveDir;"
-        " from archive.replay import ReplayServer, replay_url\n"
+        "import sys; from pathlib import Path; from urllib.request import urlopen\n"
+        "from archive.config import ArchiveDir; from archive.replay import ReplayServer, replay_url\n"
         "with ReplayServer(ArchiveDir(Path(sys.argv[1])), port=0) as server:\n"
         "    print(urlopen(replay_url(server.url.removesuffix('/web/'), sys.argv[2], raw=True)).read().decode())"
     )
