@@ -33,7 +33,8 @@ def open_readonly(path: Path, *, timeout: float = 5) -> sqlite3.Connection:
                 f"{path}: its newest rows are in {wal.name}, which only who may write to {path.parent} can read;"
                 " `muragat index`, run by its owner, puts them in their place"
             ) from error
-    # Who writes makes both files first, and beside both of them mode=ro reads: here nobody is at it.
+    # Who writes makes both files first, and beside both of them mode=ro reads: here nobody is at it. A writer that
+    # begins while this is open is not noticed: so it is for commands and questions, not to be kept open for days.
     return _opened(path, "mode=ro&immutable=1", timeout)
 
 
