@@ -307,7 +307,7 @@ def test_the_form_is_told_by_the_ending_or_an_option(kept: ArchiveDir, tmp_path:
 
     assert json.loads(piped.stdout)["title"] == "=Ekmek zammı"
     assert plain.stdout.startswith(b"url,title,")
-    assert unknown.returncode == 1 and b"--csv" in unknown.stderr
+    assert unknown.returncode == 2 and b"--csv" in unknown.stderr
     assert untold.returncode == 2
     assert binary.returncode == 1 and b"name a file" in binary.stderr
 
