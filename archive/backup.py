@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from archive.config import ArchiveDir
-from archive.errors import LockedError, MuragatError
+from archive.errors import LockedError, MuragatError, way_out
 from archive.kept import (
     CONTENTS,
     UNFINISHED,
@@ -86,7 +86,8 @@ def backup(
     except OSError as error:
         held = f"the backup of {before.made_at[:19]}Z in it holds" if before else "it is no backup yet"
         raise MuragatError(
-            f"{error.filename or folder}: {error.strerror or error}; {held}; make room, then run it again: it goes on"
+            f"{error.filename or folder}: {error.strerror or error}; {held}; {way_out(error)}, then run it"
+            " again: it goes on"
         ) from error
     return report
 

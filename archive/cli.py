@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import sqlite3
 import sys
@@ -23,15 +24,18 @@ import click
 
 from archive import query as ask
 from archive.config import ArchiveDir
-from archive.errors import MuragatError
+from archive.errors import MuragatError, QueryError
 from archive.model import FindingKind
 from archive.schema import connect_readonly
 from archive.search import Filters, Hit, Sort
 from archive.search import search as search_archive
+from archive.site_filter import unknown_site
 from archive.snippets import MARK_END, MARK_START, unmarked
 from archive.times import end_of, parse_time
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from archive.alarms import Alarms
     from archive.compromise import Compromise, Domain
     from archive.learn import Lesson
@@ -41,6 +45,19 @@ archive_option = click.option(
     "--archive", "archive_dir", metavar="DIR", help="The archive [default: $MURAGAT_ARCHIVE, else the nearest]."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def form_option(form: str, help_text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option --FORM, one of several forms that a command prints, of which one is chosen: its parameter `form`."""
+
+    def choose(context: click.Context, option: click.Parameter, chosen: bool) -> None:
+        if not chosen:
+            return
+        if other := context.params.get("form"):
+            raise click.UsageError(f"--{other} or --{form}, not both", context)
+        context.params["form"] = form
+
+    return click.option(f"--{form}", f"as_{form}", is_flag=True, expose_value=False, callback=choose, help=help_text)
 
 
 @click.group()
@@ -182,8 +199,8 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
 @click.option("--all-versions", is_flag=True, help="Also find what only an older wording says.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Articles at most.")
 @click.option("--offset", type=click.IntRange(0, 1_000_000_000), default=0, help="Pass over this many: the next page.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@json_option
+@form_option("csv", "Print CSV.")
+@form_option("json", "Print JSON, for programs.")
 def search(
     archive_dir: str | None,
     words: tuple[str, ...],
@@ -191,8 +208,7 @@ def search(
     all_versions: bool,
     limit: int,
     offset: int,
-    as_csv: bool,
-    as_json: bool,
+    form: str | None = None,
     **filters: Unpack[Filters],
 ) -> None:
     """Find articles; without words, the newest.
@@ -209,15 +225,17 @@ def search(
     found = search_archive(
         db, typed, sort=Sort(sort), all_versions=all_versions, limit=limit, offset=offset, zones=zones, **filters
     )
+    if not found.total:
+        tell_unknown_site(db, filters.get("site"))
     others = list[str]()
     if not found.total and typed.strip():
         from archive.suggest import suggestions
 
         others = suggestions(db, typed, zones=zones, **filters)
     plain = [{**fields(hit), "title": unmarked(hit.title), "snippet": unmarked(hit.snippet)} for hit in found.hits]
-    if as_json:
+    if form == "json":
         print_json({"total": found.total, "offset": offset, "suggestions": others, "hits": plain})
-    elif as_csv:
+    elif form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(Hit.__dataclass_fields__)
         writer.writerows(hit.values() for hit in plain)
@@ -231,13 +249,19 @@ def search(
             click.echo(f"did you mean {other} ?", err=True)
 
 
+def tell_unknown_site(db: Database, site: str | None) -> None:
+    """Say on stderr that nothing was found because --site names nothing."""
+    if site and (unknown := unknown_site(db, site)):
+        click.echo(unknown, err=True)
+
+
 def print_hits(hits: Iterable[Hit], zones: Mapping[str, ZoneInfo]) -> None:
     """Articles for people, the words that were found marked on a terminal in colour, else in « »."""
     for hit in hits:
         gone = click.style("  (gone from the site)", fg="red") if hit.gone_at else ""
         older = f"  (as it was until {hit.seen_to[:10]})" if hit.seen_to else ""
         # The title in bold, to the end of each mark too.
-        title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if sys.stdout.isatty() else unmarked(hit.title)
+        title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if _in_colour() else unmarked(hit.title)
         click.echo(click.style(title, bold=True) + gone + older)
         zone = zones.get(hit.site or "", ZoneInfo("UTC"))
         when = _local(hit.published_at, zone, hit.published_precision)
@@ -251,21 +275,21 @@ def print_hits(hits: Iterable[Hit], zones: Mapping[str, ZoneInfo]) -> None:
 @archive_option
 @click.argument("url", type=Url())
 @click.option("--at", type=Time(), help="As captured nearest to this time [default: last].")
-@click.option("--raw", is_flag=True, help="The bytes as served, decompressed.")
+@form_option("raw", "The bytes as served, decompressed.")
 @click.option("--comments", is_flag=True, help="With what readers wrote below it.")
 @click.option("--sources", is_flag=True, help="With where each field comes from, and how sure it is.")
-@json_option
+@form_option("json", "Print JSON, for programs.")
 def show(
-    archive_dir: str | None, url: str, at: datetime | None, raw: bool, comments: bool, sources: bool, as_json: bool
+    archive_dir: str | None, url: str, at: datetime | None, comments: bool, sources: bool, form: str | None = None
 ) -> None:
     """Print one article, or the payload of its page."""
     directory = ArchiveDir.find(archive_dir)
     db = connect_readonly(directory.db)
-    if raw:
+    if form == "raw":
         sys.stdout.buffer.write(ask.payload(db, directory, url, at=at).decoded())
         return
     shown = ask.article(db, url, at=at)
-    if as_json:
+    if form == "json":
         print_json(article_json(shown))
         return
     zone = directory.zones().get(str(shown.fields["site"]), ZoneInfo("UTC"))
@@ -368,7 +392,7 @@ def print_comments(shown: ask.Shown, zone: ZoneInfo) -> None:
 
 @commands.command()
 @archive_option
-@click.option("--site", help="Only this site.")
+@click.option("--site", help="Only this site, by its name or its host.")
 @click.option("--since", type=Time(), help="Only what was captured since then.")
 @click.option("--domain", help="Only what names or links to this domain.")
 @click.option(
@@ -393,6 +417,8 @@ def spam(
 
     db = connect_readonly(ArchiveDir.find(archive_dir).db)
     found = compromise(db, site=site, since=since, domain=domain, kind=kind)
+    if not found.findings:
+        tell_unknown_site(db, site)
     if as_json:
         print_json(compromise_json(found))
     elif not found.findings:
@@ -513,15 +539,15 @@ def _listed(counts: Mapping[str, int]) -> str:
 @commands.command()
 @archive_option
 @click.argument("url", type=Url())
-@click.option("--link", is_flag=True, help="In link format (RFC 7089).")
-@json_option
-def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> None:
+@form_option("link", "In link format (RFC 7089).")
+@form_option("json", "Print JSON, for programs.")
+def timemap(archive_dir: str | None, url: str, form: str | None = None) -> None:
     """Every capture of one URL."""
     captures = ask.timemap(connect_readonly(ArchiveDir.find(archive_dir).db), url).captures
-    if as_json:
+    if form == "json":
         rows = [{**fields(c), "captured_at": f"{c.captured_at:%Y-%m-%dT%H:%M:%S.%fZ}"} for c in captures]
         print_json(rows)
-    elif link:
+    elif form == "link":
         click.echo(ask.links(captures, replay="http://127.0.0.1:8002/web/"), nl=False)
     else:
         for c in captures:
@@ -533,18 +559,18 @@ def timemap(archive_dir: str | None, url: str, link: bool, as_json: bool) -> Non
 @commands.command()
 @archive_option
 @click.argument("sql")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@form_option("csv", "Print CSV.")
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Rows at most.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=30, show_default=True, help="Seconds at most.")
-@json_option
-def query(archive_dir: str | None, sql: str, as_csv: bool, limit: int, timeout: float, as_json: bool) -> None:
+@form_option("json", "Print JSON, for programs.")
+def query(archive_dir: str | None, sql: str, limit: int, timeout: float, form: str | None = None) -> None:
     """Ask the database in SQL; it is opened read-only. docs/schema.md explains its tables."""
     from archive import sql as reading
 
     answer = reading.run_sql(ArchiveDir.find(archive_dir), sql, limit=limit, seconds=timeout)
-    if as_json:
+    if form == "json":
         print_json([dict(zip(answer.columns, map(reading.as_json, row), strict=True)) for row in answer.rows])
-    elif as_csv:
+    elif form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(answer.columns)
         writer.writerows(map(reading.as_text, row) for row in answer.rows)
@@ -764,7 +790,10 @@ def verify(
         signed = check.sign(directory, sign_with, at=datetime.now(UTC))
         click.echo(f"signed the head {signed.head} as {signed.key}", err=True)
     if report.findings:
-        raise MuragatError(f"{_count(len(report.findings), 'finding')}; what is damaged can only come back from a copy")
+        remedy = "what is damaged can only come back from a copy"
+        if all(finding.kind is check.Kind.ROWS_UNREADABLE for finding in report.findings):
+            remedy = "the files and records are whole"
+        raise MuragatError(f"{_count(len(report.findings), 'finding')}; {remedy}")
 
 
 def print_verified(report: Report) -> None:
@@ -830,11 +859,11 @@ def replay(archive_dir: str | None, port: int, host: str) -> None:
 @archive_option
 @click.argument("path", type=click.Path(path_type=Path, allow_dash=True))
 @click.argument("words", nargs=-1)
-@click.option("--csv", "form", flag_value="csv", help="Articles, for a spreadsheet.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="Articles, a JSON object on each line.")
-@click.option("--parquet", "form", flag_value="parquet", help="Articles, in typed columns: DuckDB, pandas.")
-@click.option("--cdxj", "form", flag_value="cdxj", help="Captures: an index of the WARCs.")
-@click.option("--wacz", "form", flag_value="wacz", help="The records, with pages and index: replays by itself.")
+@form_option("csv", "Articles, for a spreadsheet.")
+@form_option("jsonl", "Articles, a JSON object on each line.")
+@form_option("parquet", "Articles, in typed columns: DuckDB, pandas.")
+@form_option("cdxj", "Captures: an index of the WARCs.")
+@form_option("wacz", "The records, with pages and index: replays by itself.")
 @filter_options
 @click.option("--crawl", metavar="NAME", help="Only what this crawl captured; `muragat status` names them.")
 @click.option("--limit", type=click.IntRange(1), help="So many articles, the oldest.")
@@ -843,9 +872,9 @@ def export(
     archive_dir: str | None,
     path: Path,
     words: tuple[str, ...],
-    form: str | None,
     no_bom: bool,
     crawl: str | None,
+    form: str | None = None,
     **filters: Unpack[Filters],
 ) -> None:
     """Write everything, or what the words and options choose, to one file; by its ending, where no option says.
@@ -859,10 +888,14 @@ def export(
     to_stdout = str(path) == "-"
     if to_stdout and not form:
         raise click.UsageError("say --csv, --jsonl or --cdxj: - has no ending that tells")
+    try:
+        chosen = Form(form) if form else form_of(path)
+    except QueryError as error:
+        raise click.UsageError(str(error)) from error
     done = write_export(
         directory,
         sys.stdout.buffer if to_stdout else path,
-        form=Form(form) if form else form_of(path),
+        form=chosen,
         choice=Selection(words=" ".join(words), crawl=crawl, **filters),
         now=datetime.now(UTC),
         bom=not no_bom and not to_stdout,
@@ -877,11 +910,11 @@ def export(
 @archive_option
 @click.argument("url", type=Url())
 @click.option("--at", type=Time(), help="As captured nearest to this time [default: last].")
-@click.option("--text", "form", flag_value="text", default=True, help="One paragraph, for a footnote [default].")
-@click.option("--bibtex", "form", flag_value="bibtex", help="An entry for BibTeX or biblatex.")
-@click.option("--csl", "form", flag_value="csl", help="CSL-JSON, for Zotero and citation processors.")
-@click.option("--json", "form", flag_value="json", help="Every field as JSON, for programs.")
-def cite(archive_dir: str | None, url: str, at: datetime | None, form: str) -> None:
+@form_option("text", "One paragraph, for a footnote [default].")
+@form_option("bibtex", "An entry for BibTeX or biblatex.")
+@form_option("csl", "CSL-JSON, for Zotero and citation processors.")
+@form_option("json", "Every field as JSON, for programs.")
+def cite(archive_dir: str | None, url: str, at: datetime | None, form: str = "text") -> None:
     """A citation for one article, with the time of its capture and the WARC record that proves it."""
     from archive import cite as citing
 
@@ -986,8 +1019,17 @@ def _local(moment: str | None, zone: ZoneInfo, precision: str | None = None) -> 
     return f"{at:%Y-%m-%d}" if precision == "day" else f"{at:%Y-%m-%d %H:%M}"
 
 
+def colours() -> bool:
+    """Whether the user wants colours on a terminal that has them (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _in_colour() -> bool:
+    return colours() and sys.stdout.isatty()
+
+
 def _highlight() -> tuple[str, str]:
-    return ("\x1b[1;33m", "\x1b[0m") if sys.stdout.isatty() else ("«", "»")
+    return ("\x1b[1;33m", "\x1b[0m") if _in_colour() else ("«", "»")
 
 
 def _mark(text: str, start: str, end: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archive.cli import Time, Until, Url, archive_option, commands, fields, json_option, print_json
+from archive.cli import Time, Until, Url, archive_option, commands, fields, json_option, print_json, tell_unknown_site
 from archive.config import ArchiveDir
 from archive.schema import connect_readonly
 
@@ -76,7 +76,7 @@ def print_difference(difference: Difference) -> None:
 @archive_option
 @click.option("--since", type=Time(), help="Only changes seen since then.")
 @click.option("--until", type=Until(), help="Only changes seen until the end of this day, month or year.")
-@click.option("--site", help="Only this site, by its name.")
+@click.option("--site", help="Only this site, by its name or its host.")
 @click.option("--sort", type=_SORT, default="weight", show_default=True, help="date: the newest first.")
 @click.option("--limit", type=click.IntRange(1), help="This many at most.")
 @json_option
@@ -97,6 +97,8 @@ def changes(
 
     db = connect_readonly(ArchiveDir.find(archive_dir).db)
     found = list_changes(db, since=since, until=until, site=site, sort=sort, limit=limit)
+    if not found:
+        tell_unknown_site(db, site)
     if as_json:
         print_json([fields(change) for change in found])
         return

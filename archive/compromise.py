@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from sqlite_utils import Database
 
 from archive.hidden import SHOWN
+from archive.site_filter import of_site
 from archive.warc import warc_date
 
 NEW_DOMAIN_PAGES = 2  # on one page a domain may be a slip of an editor's; on two it was put there
@@ -179,9 +180,9 @@ _Row = dict[str, object]
 def _findings(
     db: Database, *, site: str | None, since: datetime | None, domain: str | None, kind: str | None
 ) -> list[_Row]:
-    conditions, values = [f"c.{SHOWN}"], list[object]()
+    meant = of_site(site, table="c")
+    conditions, values = [f"c.{SHOWN}", meant.sql], list[object](meant.values)
     for condition, value in (
-        ("c.site = ?", site),
         ("s.captured_at >= ?", warc_date(since) if since else None),
         ("EXISTS (SELECT 1 FROM json_each(s.domains) WHERE value = ? OR value LIKE '%.' || ?)", domain),
         ("s.kind = ?", kind if kind != "cloaked" else None),
@@ -269,10 +270,11 @@ def _beginning(db: Database, first: _Row, page: AffectedPage) -> Beginning:
 
 def _days(db: Database, *, site: str | None, since: datetime | None) -> list[tuple[str, int, str]]:
     """Day, captures of pages on it, the last of them."""
+    meant = of_site(site)
     return db.execute(
         "SELECT substr(captured_at, 1, 10), count(*), max(captured_at) FROM spam_states"
-        " WHERE (?1 IS NULL OR site = ?1) AND captured_at >= ?2 GROUP BY 1 ORDER BY 1",
-        [site, warc_date(since) if since else ""],
+        f" WHERE {meant.sql} AND captured_at >= ? GROUP BY 1 ORDER BY 1",
+        [*meant.values, warc_date(since) if since else ""],
     ).fetchall()
 
 
@@ -325,12 +327,13 @@ def _domains(db: Database, rows: Sequence[_Row], *, site: str | None) -> tuple[D
             findings[name] += 1
             pages.setdefault(name, set()).add(str(row["urlkey"]))
             seen.setdefault(name, []).append(str(row["captured_at"]))
+    meant = of_site(site)
     linked = {
         row[0]
         for row in db.execute(
             "SELECT DISTINCT value FROM captures, json_each(captures.hosts)"
-            " WHERE hosts NOT NULL AND (?1 IS NULL OR site = ?1) AND value IN (SELECT value FROM json_each(?2))",
-            [site, json.dumps(sorted(findings))],
+            f" WHERE hosts NOT NULL AND {meant.sql} AND value IN (SELECT value FROM json_each(?))",
+            [*meant.values, json.dumps(sorted(findings))],
         )
     }
     listed = [

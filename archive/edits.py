@@ -14,6 +14,7 @@ from sqlite_utils import Database
 
 from archive.errors import QueryError
 from archive.hidden import SHOWN
+from archive.site_filter import of_site
 from archive.substance import Said, substance
 from archive.warc import warc_date
 
@@ -50,10 +51,11 @@ def changes(
     if sort not in SORTS:
         raise QueryError(f"changes are sorted by {' or '.join(SORTS)}, not by {sort!r}")
     order = "CASE weight WHEN 'substance' THEN 0 WHEN 'wording' THEN 1 ELSE 2 END," if sort == "weight" else ""
+    meant = of_site(site)
     rows = db.execute(
         f"SELECT {', '.join(Change.__dataclass_fields__)} FROM changes WHERE {SHOWN} AND at >= ? AND at < ?"
-        f" AND (? IS NULL OR site = ?) ORDER BY {order} at DESC, url, what LIMIT ?",
-        [warc_date(since) if since else "0", warc_date(until) if until else "z", site, site, limit or -1],
+        f" AND {meant.sql} ORDER BY {order} at DESC, url, what LIMIT ?",
+        [warc_date(since) if since else "0", warc_date(until) if until else "z", *meant.values, limit or -1],
     )
     return [Change(**dict(zip(Change.__dataclass_fields__, row, strict=True))) for row in rows]
 

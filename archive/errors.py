@@ -17,6 +17,8 @@ The command line prints the message on one line and exits with 1, or the error's
 
 from __future__ import annotations
 
+import errno
+
 
 class MuragatError(Exception):
     """The base: its message is one line that says what failed, on what, and what to do next."""
@@ -74,3 +76,16 @@ class SiteError(MuragatError):
 
 class SchemaTooNewError(MuragatError):
     """The database was written by a newer muragat."""
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
+
+
+def way_out(error: OSError) -> str:
+    """What a person can do where the machine refuses a file."""
+    if error.errno in _FULL:
+        return "make room or name another place"
+    return (
+        "ask its owner for the right to it or name another place" if error.errno in _FORBIDDEN else "name another place"
+    )

@@ -19,6 +19,7 @@ from sqlite_utils import Database
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
 from archive.manifest import read_lines
+from archive.readonly import open_readonly
 from archive.schema import immediate
 from archive.surt import urlkey
 from archive.warc import parse_warc_date, warc_date
@@ -205,8 +206,7 @@ def _rows_of(directory: ArchiveDir) -> list[Hidden] | None:
     if not directory.db.is_file():
         return None
     try:
-        uri = f"{directory.db.absolute().as_uri()}?mode=ro"
-        with closing(sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)) as connection:
+        with closing(open_readonly(directory.db, timeout=30)) as connection:
             return _pages(_fetch(connection))
-    except sqlite3.Error:  # damaged, or of an older build
+    except (sqlite3.Error, MuragatError):  # damaged, of an older build, or not for this user
         return None

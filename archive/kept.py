@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from archive.errors import MuragatError, SchemaTooNewError
+from archive.readonly import open_readonly
 from archive.warc import sync_folder
 
 CONTENTS = "backup.json"
@@ -125,14 +126,26 @@ def write_file(path: Path, content: bytes) -> None:
 def snapshot(database: Path, target: Path) -> None:
     """A database as it is at this moment, in one transaction of a reader: nobody who writes to it waits."""
     try:
-        with closing(
-            sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        ) as connection:
+        with closing(open_readonly(database, timeout=30)) as connection:
             connection.execute("VACUUM INTO ?", [str(target)])
     except sqlite3.Error as error:
-        raise MuragatError(
-            f"{database} cannot be copied to {target}: {error}; make room and run it again; where the database itself"
-            " is damaged, move it away: `muragat index` makes archive.db anew"
-        ) from error
+        full = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+        if not full and (wrong := _damage(database)):
+            again = "`muragat index`" if database.name == "archive.db" else "the next crawl"
+            raise MuragatError(
+                f"{database} is damaged ({wrong}) and cannot be kept; move it away, {again} makes it anew, then run"
+                " the backup again"
+            ) from error
+        raise MuragatError(f"{database} cannot be copied to {target}: {error}; make room and run it again") from error
     with target.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def _damage(database: Path) -> str | None:
+    """What is wrong with the file itself: SQLite tells of the copy alone, as one that it cannot open."""
+    try:
+        with closing(open_readonly(database, timeout=30)) as connection:
+            found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    return None if found == "ok" else " ".join(found.split())

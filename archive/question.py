@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archive.expression import Either, Every, Filter, Node, Not, Title, Words
 from archive.language import fold
-from archive.surt import urlkey
+from archive.site_filter import articles_of
 from archive.times import end_of, parse_time
 from archive.vocabulary import Vocabulary, quoted
 from archive.warc import warc_date
@@ -218,7 +218,7 @@ class Asked:
             case "lang":
                 return Condition("SELECT id FROM articles WHERE language = ?", (text.lower(),))
             case "site":
-                return _site(text)
+                return Condition(*articles_of(text))
             case _:
                 return _named(db, name, text)
 
@@ -269,14 +269,3 @@ def _named(db: Database, field: str, value: str) -> Condition:
 
 def _plain(name: str) -> str:
     return " " + " ".join(re.findall(r"\w+", fold(name))) + " "
-
-
-def _site(value: str) -> Condition:
-    """By the name of the profile, or by host, with all below it."""
-    host = urlkey(f"http://{value.strip('/').rpartition('://')[2]}/").partition(")")[0]
-    return Condition(
-        "SELECT id FROM articles WHERE site = ?"
-        + " UNION ALL SELECT id FROM articles WHERE urlkey >= ? AND urlkey < ?" * 3,
-        # ")" ends a host in a urlkey, "," goes on to what is below it, ":" to a port; each up to the sign after it.
-        (value.lower(), f"{host})", f"{host}*", f"{host},", f"{host}-", f"{host}:", f"{host};"),
-    )

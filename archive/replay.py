@@ -34,6 +34,7 @@ from archive.config import ArchiveDir
 from archive.errors import MuragatError
 from archive.hidden import SHOWN, why
 from archive.hidden_log import Hidden
+from archive.readonly import open_readonly
 from archive.surt import urlkey
 
 COLLECTION = "web"  # pywb's word for one archive; the first part of every replay URL
@@ -136,7 +137,7 @@ def check_ready(directory: ArchiveDir) -> None:
     if not directory.db.is_file():
         raise MuragatError(f"{directory.db} does not exist; `muragat index` makes it from the WARCs")
     try:
-        with closing(open_rows(directory.db)) as rows:
+        with closing(open_readonly(directory.db, timeout=10)) as rows:
             rows.execute(f"SELECT {COLUMNS} FROM captures WHERE {_REPLAYABLE} LIMIT 1")
     except sqlite3.Error as error:
         raise MuragatError(
@@ -162,20 +163,6 @@ NEAREST = 100
 FUZZY_LIMIT = 1_000
 
 
-def open_rows(path: Path) -> sqlite3.Connection:
-    """The database, read-only. On a read-only disk a WAL database opens only as one that nobody writes."""
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-    rows = sqlite3.connect(uri, uri=True, timeout=10)
-    try:
-        rows.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
-    except sqlite3.OperationalError:
-        rows.close()
-        if os.access(path.parent, os.W_OK):
-            raise
-        return sqlite3.connect(uri + "&immutable=1", uri=True)
-    return rows
-
-
 class RowIndex:
     """pywb's index source over the table `captures`: a connection per question."""
 
@@ -196,7 +183,7 @@ class RowIndex:
         """The captures pywb asks for, as its CDX objects, by urlkey and time; the asked-for moment's own first."""
         from pywb.warcserver.index.cdxobject import CDXObject
 
-        with closing(open_rows(self.path)) as rows:
+        with closing(open_readonly(self.path, timeout=10)) as rows:
             last = ("", "")
             withdrawn = {key for (key,) in rows.execute("SELECT urlkey FROM hidden_now")}
             for row in _select(rows, params):
@@ -414,7 +401,7 @@ def _hidden(database: Path, environ: Mapping[str, Any]) -> Hidden | None:
     url = re.sub(r"^(https?:)/*", r"\1//", asked[1], flags=re.IGNORECASE)
     if query := environ.get("QUERY_STRING"):
         url += f"?{query}"
-    with closing(open_rows(database)) as rows:
+    with closing(open_readonly(database, timeout=10)) as rows:
         return why(rows, url if "://" in url else f"http://{url}")
 
 

@@ -20,6 +20,7 @@ from sqlite_utils.migrations import Migrations
 
 from archive.errors import MuragatError, SchemaTooNewError
 from archive.model import Capture, RecordType
+from archive.readonly import open_readonly
 from archive.surt import urlkey
 from archive.views import VIEWS
 from archive.warc import parse_warc_date
@@ -404,14 +405,15 @@ def connect(path: Path) -> Database:
 
 
 def connect_readonly(path: Path) -> Database:
-    """archive.db for reading, beside a writer. Raises MuragatError when there is none yet."""
+    """archive.db for reading, beside a writer. Raises MuragatError when there is none yet, or none that can be read."""
     if not path.is_file():
         raise MuragatError(
             f"{path} does not exist yet; `muragat crawl` fills it, `muragat index` makes it from the WARCs"
         )
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
-    db = Database(connection)
+    if not path.stat().st_size:
+        raise MuragatError(f"{path} is empty; `muragat index` fills it from the WARCs")
     try:
+        db = Database(open_readonly(path))
         if _check_version(db, path) < SCHEMA_VERSION:
             raise MuragatError(f"{path} was made by an older muragat; `muragat index` brings it up to date")
     except sqlite3.DatabaseError as error:

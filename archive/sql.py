@@ -60,6 +60,8 @@ def run_sql(directory: ArchiveDir, sql: str, *, limit: int = 1000, seconds: floa
             raise QueryError("the archive is opened read-only: its rows are made from the WARCs; say SELECT") from error
         raise QueryError(f'{error}; `muragat query "SELECT name, sql FROM sqlite_master"` shows the tables') from error
     except (sqlite3.Error, sqlite3.Warning) as error:
+        if type(error) is sqlite3.DatabaseError and error.sqlite_errorcode != sqlite3.SQLITE_AUTH:
+            raise  # the file is damaged: no matter of the statement
         raise QueryError(f"{str(error).rstrip('.')}; {_ONLY}") from error
     finally:
         db.close()

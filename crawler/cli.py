@@ -5,10 +5,12 @@ Scrapy, and what imports it, is imported inside commands only: a reader's instal
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +22,7 @@ import archive.cli as reading
 import archive.cli_changes
 import archive.cli_keep  # its commands join those of archive.cli
 from archive.config import ArchiveDir
-from archive.errors import ConfigError, MuragatError
+from archive.errors import ConfigError, MuragatError, way_out
 
 if TYPE_CHECKING:
     from crawler.run import Report
@@ -260,9 +262,12 @@ def main() -> None:
     """`muragat`: exit 0 done, 1 a MuragatError (3 a hidden page), 2 wrong usage, 130 interrupted."""
     # A reader that stops listening (`muragat search … | head`) ends us quietly, as every Unix tool.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    _open_what_is_closed()
     try:
         _refuse_strangers()
-        sys.exit(cli.main(prog_name="muragat", standalone_mode=False) or 0)
+        code = cli.main(prog_name="muragat", standalone_mode=False, color=None if reading.colours() else False) or 0
+        sys.stdout.flush()  # here, where it is one line when it fails
+        sys.exit(code)
     except MuragatError as error:
         click.echo(f"muragat: {error}", err=True)
         sys.exit(error.exit_code)
@@ -281,9 +286,13 @@ def main() -> None:
         click.echo(f"muragat: archive.db: {error}; `muragat index --rebuild` makes it anew from the WARCs", err=True)
         sys.exit(1)
     except OSError as error:
-        if error.filename is None or error.errno is None:
+        if error.errno is None:
             raise
-        click.echo(f"muragat: {error.filename}: {error.strerror}; make room or name another place", err=True)
+        if error.filename is None:
+            _give_up_output(error)
+            click.echo(f"muragat: the output cannot be written: {error.strerror}; send it elsewhere", err=True)
+        else:
+            click.echo(f"muragat: {error.filename}: {error.strerror}; {way_out(error)}", err=True)
         sys.exit(1)
     except ModuleNotFoundError as error:
         extra = {"scrapy": "crawl", "selectolax": "crawl", "apscheduler": "crawl", "pywb": "web", "waitress": "web"}
@@ -292,6 +301,25 @@ def main() -> None:
             raise
         click.echo(f"muragat: this command needs {error.name}; `pip install 'muragat[{missing}]'`", err=True)
         sys.exit(1)
+
+
+def _open_what_is_closed() -> None:
+    """Give the process the streams it was started without (`muragat … >&-`); to write to that output is an error."""
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+
+
+def _give_up_output(error: OSError) -> None:
+    """Forget what could not be written: Python would try it once more at the end. Raises what is a mistake of ours."""
+    if error.errno not in _OUTPUT_REFUSED:
+        raise error
+    with suppress(OSError):  # a stream without a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_OUTPUT_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 def _usage(error: click.ClickException) -> str:

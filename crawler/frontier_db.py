@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from archive.errors import LockedError, MuragatError, SchemaTooNewError
+from archive.readonly import open_readonly
 from crawler import account
 from crawler.frontier import BITS, Counts, Finish, Kind, Lease, Offer, Rest, Source, Why
 
@@ -84,14 +85,7 @@ def connect(path: Path) -> sqlite3.Connection:
     # FULL: a URL that is done must stay done after a power cut, or it is only fetched again; NORMAL would do, but a
     # commit comes once in half a second and beside an fsync of the WARC anyway.
     connection.execute("PRAGMA synchronous = FULL")
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if found > VERSION:
-        connection.close()
-        raise SchemaTooNewError(
-            f"{path} has version {found}, this muragat knows up to {VERSION}; install a newer muragat, or move the file"
-            " away: the next crawl makes it anew and fetches everything once more"
-        )
-    if found < VERSION:
+    if _version(connection, path) < VERSION:
         with transaction(connection):
             _bring_up_to_date(connection)
     return connection
@@ -102,9 +96,29 @@ def open_existing(path: Path) -> Iterator[sqlite3.Connection]:
     """`frontier.db` for reading, beside a crawl. Raises MuragatError when there is none yet."""
     if not path.is_file():
         raise MuragatError(f"{path} does not exist yet; `muragat crawl` makes it")
-    with closing(connect(path)) as connection:
+    connection = open_readonly(path)
+    if _version(connection, path) < VERSION:
+        connection.close()
+        try:
+            connection = connect(path)
+        except sqlite3.OperationalError as error:
+            raise MuragatError(
+                f"{path} was made by an older muragat, and cannot be brought up to date: {error}; run this as its owner"
+            ) from error
+    with closing(connection):
         connection.execute("PRAGMA query_only = ON")
         yield connection
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if found > VERSION:
+        connection.close()
+        raise SchemaTooNewError(
+            f"{path} has version {found}, this muragat knows up to {VERSION}; install a newer muragat, or move the file"
+            " away: the next crawl makes it anew and fetches everything once more"
+        )
+    return found
 
 
 def _bring_up_to_date(connection: sqlite3.Connection) -> None:

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 from archive.errors import QueryError
 from archive.schema import define_urlkey
 from archive.search import found_ids
+from archive.site_filter import unknown_site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,9 @@ def choose(db: Database, choice: Selection, zones: Mapping[str, ZoneInfo]) -> in
 
 
 def _check(db: Database, choice: Selection) -> None:
-    """Raise QueryError for a crawl that the archive does not know: an empty file would hide the slip."""
+    """Raise QueryError for a crawl or a site that the archive does not know: an empty file would hide the slip."""
+    if choice.site and (unknown := unknown_site(db, choice.site)):
+        raise QueryError(unknown)
     if not choice.crawl:
         return
     known = [row[0] for row in db.execute("SELECT name FROM crawls ORDER BY started_at DESC, name DESC")]
