@@ -736,7 +736,9 @@ def changes_not_found(crawl: Crawl, changed: Sequence[Mapping[str, Any]]) -> lis
     """What the editors did and the archive does not show: kind of change, and the article."""
     since = datetime.fromtimestamp(crawl.runs[0].started_at, UTC).isoformat(timespec="microseconds")[:26] + "Z"
     worded = [address(url) for (url,) in ask(crawl, "SELECT url FROM versions WHERE seen_from >= ?", since)]
-    gone = {address(url) for (url,) in ask(crawl, "SELECT url FROM articles WHERE gone_at IS NOT NULL")}
+    gone = {address(url): gone_at for url, gone_at in ask(crawl, "SELECT url, gone_at FROM articles")}
+    # Of a page that spam had replaced there is no article to be gone: that it answers 404 now is a capture.
+    missing = {address(kept.url) for kept in crawl.kept if kept.status in (404, 410)}
     whole = {address(kept.url) for kept in crawl.kept if kept.whole}
     redirected = {uri_of(kept.url) for kept in crawl.kept if kept.status in (301, 302, 307, 308)}
     not_found = []
@@ -750,7 +752,8 @@ def changes_not_found(crawl: Crawl, changed: Sequence[Mapping[str, Any]]) -> lis
             case "moved":
                 found = url in whole and detail[1].removeprefix("from ") in redirected
             case "deleted":  # or WordPress guesses that another article of that name is meant, and sends there
-                found = url in gone or uri_of(entry["url"]) in redirected
+                found = bool(gone[url]) if url in gone else url in missing
+                found = found or uri_of(entry["url"]) in redirected
             case "added":
                 found = url in whole or not is_gold_article(entry)
             case _:

@@ -38,7 +38,7 @@ def pages(count: int, *, seed: int = 1) -> Iterator[tuple[str, bytes]]:
 
         def reword(found: re.Match[str]) -> str:
             said = found[1].split()
-            for _ in range(len(said) // 10):
+            for _ in range(len(said) // 2):  # fewer, and they would be copies of one another: archive/duplicates.py
                 said[chance.randrange(len(said))] = chance.choice(words)
             return f"<p>{' '.join(said)}</p>"
 
