@@ -614,10 +614,13 @@ def status(archive_dir: str | None, as_json: bool) -> None:
     if found["spam_findings"]:
         click.secho(f"  {found['spam_findings']} pieces of injected content: `muragat spam`", fg="yellow")
     click.echo()
-    if sites := _rows(found["sites"]):
+    if sites := [dict(row) for row in _rows(found["sites"])]:
         names = ["site", "articles", "gone", "oldest", "newest"]
-        days = ("oldest", "newest")
-        print_table(names, [[str(one[n] or "")[:10] if n in days else one[n] for n in names] for one in sites])
+        zones = directory.zones()
+        for one in sites:
+            zone = zones.get(str(one["site"]), ZoneInfo("UTC"))
+            one["oldest"], one["newest"] = (_local(_text(one[name]), zone, "day") for name in ("oldest", "newest"))
+        print_table(names, [[one[name] for name in names] for one in sites])
         click.echo()
     crawls = [dict(row) for row in _rows(found["crawls"])]
     if crawls:
