@@ -180,7 +180,8 @@ class Archive:
         return query.payload(self._db, self.directory, url, at=_moment(at))
 
     def duplicates(self, url: str) -> list[Duplicate]:
-        """Where else the article at a URL stands: moved there, repeated, or syndicated."""
+        """Where else the article at a URL stands: moved there, repeated, or syndicated. Raises NotCapturedError."""
+        query.timemap(self._db, url)
         return list_duplicates(self._db, url)
 
     def diff(self, url: str, start: Time | None = None, end: Time | None = None) -> Difference:

@@ -236,9 +236,7 @@ def search(
     if form == "json":
         print_json({"total": found.total, "offset": offset, "suggestions": others, "hits": plain})
     elif form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(Hit.__dataclass_fields__)
-        writer.writerows(hit.values() for hit in plain)
+        print_csv(list(Hit.__dataclass_fields__), (list(hit.values()) for hit in plain))
     else:
         print_hits(found.hits, zones)
         if found.hits:
@@ -552,7 +550,7 @@ def timemap(archive_dir: str | None, url: str, form: str | None = None) -> None:
     else:
         for c in captures:
             what = str(c.status) if c.status else "as before" if c.record_type == "revisit" else "no answer"
-            note = f"  {c.error}" if c.error else f"  → {c.location}" if c.location else ""
+            note = f"  {c.error}" if c.error else f"  → {one_line(c.location)}" if c.location else ""
             click.echo(f"{c.captured_at:%Y-%m-%d %H:%M:%SZ}  {what:9}  {c.record_type:8}  {c.content_type}{note}")
 
 
@@ -571,9 +569,7 @@ def query(archive_dir: str | None, sql: str, limit: int, timeout: float, form: s
     if form == "json":
         print_json([dict(zip(answer.columns, map(reading.as_json, row), strict=True)) for row in answer.rows])
     elif form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(answer.columns)
-        writer.writerows(map(reading.as_text, row) for row in answer.rows)
+        print_csv(answer.columns, (list(map(reading.as_text, row)) for row in answer.rows))
     else:
         print_table(answer.columns, [list(map(reading.as_cell, row)) for row in answer.rows])
     if answer.more:
@@ -968,14 +964,24 @@ def import_(archive_dir: str | None, files: tuple[Path, ...], link: bool, as_jso
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows in columns; long cells are cut on a terminal only. Signs that steer a terminal are left out."""
     limit = 60 if sys.stdout.isatty() else 10_000
-    cells = [["" if value is None else _line(value)[:limit] for value in row] for row in rows]
+    cells = [["" if value is None else one_line(value)[:limit] for value in row] for row in rows]
     widths = [max([len(name), *(len(row[place]) for row in cells)]) for place, name in enumerate(columns)]
     click.echo("  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip())
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _line(value: object) -> str:
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows for spreadsheets, which find no formula in them."""
+    from archive.export.tables import no_formula
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(columns)
+    writer.writerows([no_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+
+
+def one_line(value: object) -> str:
+    """What any page, server or file may have said, as a terminal can print it."""
     return " ".join(str(value).translate(_STEERING).split())
 
 

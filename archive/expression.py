@@ -23,8 +23,8 @@ from archive.errors import QueryError
 from archive.language import fold, written_words
 
 # More words, or deeper parentheses, are a paste by mistake. Deeper ones are passed over.
-MOST_WORDS = 64
-MOST_DEPTH = 20
+MOST_WORDS = 64  # and filters
+MOST_DEPTH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def parse(typed: str) -> Node | None:
     Raises QueryError for too many words, and for a beginning of one letter.
     """
     tokens = _operands(list(_tokens(typed)))
-    if sum(len(token.forms) for token in tokens if isinstance(token, Words)) > MOST_WORDS:
+    if sum(len(one.forms) if isinstance(one, Words) else isinstance(one, Filter) for one in tokens) > MOST_WORDS:
         raise QueryError(f"a search takes at most {MOST_WORDS} words; this one has more")
     return _Parser(tokens).either()
 

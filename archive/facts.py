@@ -118,7 +118,7 @@ def add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules
     site = rules.site_of(capture.url)
     article = extracted.article if extracted else None
     before = db.execute(
-        "SELECT version FROM captures WHERE warc = ? AND offset = ?", [capture.warc, capture.offset]
+        "SELECT version, kind FROM captures WHERE warc = ? AND offset = ?", [capture.warc, capture.offset]
     ).fetchone()
     version = _add_version(db, capture, article, site) if article else None
     db.execute(
@@ -162,7 +162,7 @@ def add_facts(db: Database, capture: Capture, extracted: Extracted | None, rules
     return (
         {capture.urlkey}
         if article
-        or (before and before[0])
+        or (before and (before[0] or before[1] == PageKind.GONE))
         or capture.status != 200
         or (extracted and extracted.kind is PageKind.GONE)
         # What a 304 after it confirms is this.

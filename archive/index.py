@@ -32,7 +32,7 @@ from archive.derived import derive
 from archive.errors import LockedError, MuragatError, WarcError
 from archive.facts import FAILED, Rules, add_crawl, add_facts, forget_reading, forget_warc
 from archive.hidden_log import bring_in, lost_line
-from archive.model import Capture, RecordType
+from archive.model import Capture, Extracted, PageKind, RecordType
 from archive.reading import BATCH, Again, Read
 from archive.schema import connect, define_urlkey, immediate, load_capture
 from archive.warc import CrawlNote, Damaged, Kept
@@ -213,7 +213,7 @@ def _write(db: Database, name: str | None, reads: list[Read], rules: Rules, repo
     touched = set[str]()
     for read in reads:
         if isinstance(read.record, Kept):
-            touched |= add_facts(db, read.record.capture, read.extracted, rules)
+            touched |= _add(db, read, read.record.capture, rules)
         elif isinstance(read.record, CrawlNote) and name:
             add_crawl(db, name, read.record)
         elif isinstance(read.record, Damaged):
@@ -224,6 +224,16 @@ def _write(db: Database, name: str | None, reads: list[Read], rules: Rules, repo
     extracted = [read.extracted for read in reads if read.extracted]
     report.articles += sum(1 for one in extracted if one.article)
     report.unread += sum(1 for one in extracted if one.reason.startswith(FAILED))
+
+
+def _add(db: Database, read: Read, capture: Capture, rules: Rules) -> set[str]:
+    """The rows of one capture; of one whose page says what no row can hold, a row that says so."""
+    try:
+        return add_facts(db, capture, read.extracted, rules)
+    except (ValueError, OverflowError, sqlite3.InterfaceError) as error:
+        logger.exception("%s at %s could not be kept as it was read", capture.url, capture.captured_at)
+        reason = f"{FAILED}{type(error).__name__}: no row can hold it"
+        return add_facts(db, capture, Extracted(kind=PageKind.OTHER, reason=reason), rules)
 
 
 def _note_damage(report: IndexReport, error: WarcError) -> None:

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from archive.errors import MuragatError, SchemaTooNewError
+from archive.errors import MuragatError, NotCapturedError, SchemaTooNewError
 from archive.model import Capture, RecordType
 from archive.readonly import open_readonly
 from archive.surt import urlkey
@@ -476,6 +476,8 @@ def load_capture(db: Database, warc: str, offset: int) -> Capture:
         " refers_to_at, location, error, stated_digest, truncated FROM captures WHERE warc = ? AND offset = ?",
         [warc, offset],
     ).fetchone()
+    if row is None:  # an indexer took it back since it was asked for
+        raise NotCapturedError(f"the capture in {warc} at {offset} is being read anew; ask again")
     return Capture(
         url=row[0],
         urlkey=row[1],

@@ -7,7 +7,9 @@ archive/question.py asks SQLite's FTS5, archive/snippets.py shows what it found.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypedDict, Unpack
@@ -82,8 +84,9 @@ def search(
     `all_versions` also finds what only an older wording says; `zones`: the clocks of sites by their names. Raises
     QueryError where nothing typed can be looked up, or a time is none.
     """
-    asked, question = _ask(db, words, filters, zones)
-    found = _found(db, question, sort=sort, all_versions=all_versions, limit=limit, offset=offset)
+    with _answerable(words):
+        asked, question = _ask(db, words, filters, zones)
+        found = _found(db, question, sort=sort, all_versions=all_versions, limit=limit, offset=offset)
     return Hits(found.total, list(_hits(db, found.page, asked.vocabulary)))
 
 
@@ -98,9 +101,10 @@ def each_hit(
     **filters: Unpack[Filters],
 ) -> Iterator[Hit]:
     """All that such a search finds, or the first of it; each read as it is asked for."""
-    asked, question = _ask(db, words, filters, zones)
     most = -1 if limit is None else limit
-    found = _found(db, question, sort=sort, all_versions=all_versions, limit=most, offset=0).page
+    with _answerable(words):
+        asked, question = _ask(db, words, filters, zones)
+        found = _found(db, question, sort=sort, all_versions=all_versions, limit=most, offset=0).page
     for first in range(0, len(found), _AT_ONCE):
         yield from _hits(db, found[first : first + _AT_ONCE], asked.vocabulary)
 
@@ -117,15 +121,28 @@ def count(
     **filters: Unpack[Filters],
 ) -> int:
     """How many articles such a search finds."""
-    _, question = _ask(db, words, filters, zones)
-    return question.count(db) + (question.count_older(db) if all_versions and question.match else 0)
+    with _answerable(words):
+        _, question = _ask(db, words, filters, zones)
+        return question.count(db) + (question.count_older(db) if all_versions and question.match else 0)
 
 
 def found_ids(
     db: Database, words: str, *, zones: Mapping[str, ZoneInfo] = UTC_CLOCKS, **filters: Unpack[Filters]
 ) -> list[int]:
     """Ids of all articles that such a search finds, oldest first: what an export holds."""
-    return _ask(db, words, filters, zones)[1].by_date(db, Sort.OLDEST)
+    with _answerable(words):
+        return _ask(db, words, filters, zones)[1].by_date(db, Sort.OLDEST)
+
+
+@contextmanager
+def _answerable(words: str) -> Iterator[None]:
+    """Raises QueryError for what SQLite finds too deeply nested."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "stack overflow" not in str(error) and "too large" not in str(error):
+            raise
+        raise QueryError(f"{words[:60]!r}… is too intricate; search for fewer things at once") from error
 
 
 def _ask(db: Database, words: str, filters: Filters, zones: Mapping[str, ZoneInfo]) -> tuple[Asked, Question]:

@@ -269,7 +269,7 @@ def main() -> None:
         sys.stdout.flush()  # here, where it is one line when it fails
         sys.exit(code)
     except MuragatError as error:
-        click.echo(f"muragat: {error}", err=True)
+        click.echo(f"muragat: {reading.one_line(error)}", err=True)
         sys.exit(error.exit_code)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
@@ -280,6 +280,12 @@ def main() -> None:
         else:
             click.echo(f"muragat: {_usage(error)}", err=True)
         sys.exit(error.exit_code)
+    except UnicodeEncodeError:
+        # A path may be any bytes; what is looked up, or written down, is text.
+        if not any("\udc80" <= sign <= "\udcff" for word in sys.argv for sign in word):
+            raise
+        click.echo("muragat: an argument holds bytes that are no UTF-8; type it as text", err=True)
+        sys.exit(2)
     except sqlite3.DatabaseError as error:
         if type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
             raise

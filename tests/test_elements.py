@@ -91,6 +91,18 @@ def test_a_dropped_word_leaves_its_sentence_and_a_dropped_block_goes_whole() -> 
     assert [line in without_block.text for line in (*LINES, "4191")] == [True, True, False, True]
 
 
+def test_what_no_row_holds_and_what_steers_a_terminal_is_left_out() -> None:
+    data = r'{"@type":"NewsArticle","headline":"Köprü","image":"http://x/\ud800\u001b.jpg","commentCount":1e30}'
+    head = f'<script type="application/ld+json">{data}</script>'
+    paragraphs = "".join(f"<p>{line}&#27;[2J\x7f</p>" for line in LINES)
+
+    article = read(f"{head}<h1>Almatı’da köprü&#27;]0;x açıldı</h1><p>12 Ekim 2026 09:30</p>{paragraphs}")
+
+    assert not any((ord(sign) < 32 and sign != "\n") or 0xD800 <= ord(sign) < 0xE000 for sign in repr(article))
+    assert all(line in article.text for line in LINES) and "\x7f" not in article.text
+    assert [image.url for image in article.images] == ["http://x/.jpg"]
+
+
 def test_the_date_as_printed_is_the_part_of_its_line_that_says_it() -> None:
     paragraphs = "".join(f"<p>{line}</p>" for line in LINES)
     line = "<p>12 Ekim 2026 Pazartesi, 09:30 | Haber: <b>Ayjan Serikova</b></p>"

@@ -216,6 +216,19 @@ def test_each_way_shows_the_page_and_none_does_until_it_is_unhidden(kept: Archiv
     assert seen(kept) == WAYS.keys()
 
 
+def test_a_hidden_page_does_not_say_where_else_it_stands(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    body = page("Zurna", *(f"Zurnacılar {n}. kez toplandı ve yeni başkanlarını seçti." for n in range(9)))
+    both = [exchange(path, body, at="2024-01-01T10:00:00Z") for path in ("/zurna/", "/kopya/")]
+    write_warc(directory, "a", both)
+    index_archive(directory)
+    with Archive(directory.root) as opened:
+        assert [other.url for other in opened.duplicates(f"http://{HOST}/zurna/")] == [f"http://{HOST}/kopya/"]
+        hide(directory, f"http://{HOST}/zurna/", reason="x", who="a", now=NOW)
+        with pytest.raises(HiddenError):
+            opened.duplicates(f"http://{HOST}/zurna/")
+
+
 def test_an_embargo_ends_by_itself(kept: ArchiveDir) -> None:
     """Its end is written down years before; then, as if the years had passed, only the clock is another."""
     withdraw(kept, until=NOW.replace(year=2999))

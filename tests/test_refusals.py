@@ -230,3 +230,39 @@ def test_an_empty_database_is_said_to_be_and_is_filled(kept: ArchiveDir, tmp_pat
     assert (code, f"{directory.db} is empty; `muragat index` fills it" in said) == (1, True), said
     assert run(directory, "index")[0] == 0
     assert run(directory, "search")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(r"search --site \xff", r"changes --site \xff", r"spam --domain \xff", r"hide http://x/\xff --reason a"),
+        *(r"hide http://x/ --reason \xff", r"export - --csv --lang \xff", r'query "SELECT 1 \xff"'),
+    ],
+)
+def test_bytes_that_are_no_text_are_said_to_be(kept: ArchiveDir, words: str) -> None:
+    done = in_shell(kept, words.replace("\\xff", "$(printf '\\377')"))
+
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "no UTF-8" in done.stderr
+    assert not kept.hidden.exists() or not kept.hidden.read_bytes()
+
+
+def test_what_a_site_sent_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    moved = exchange("/kar/", b"", at="2024-01-01T10:00:00Z", status="302 Found", fields="Location: /\x1b]0;x\x07\r\n")
+    write_warc(directory, "a", [moved])
+    index_archive(directory)
+
+    for words in (f"show {URL}", f"timemap {URL}"):
+        done = in_shell(directory, words)
+        assert "]0;x" in done.stdout + done.stderr
+        assert not {"\x1b", "\x07"} & set(done.stdout + done.stderr)
+
+
+def test_no_cell_is_a_formula_for_a_spreadsheet(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    write_warc(directory, "a", [exchange("/kar/", page("=HYPERLINK(1)", TEXT * 3), at="2024-01-01T10:00:00Z")])
+    index_archive(directory)
+
+    for words in ("search --csv kar", 'query --csv "SELECT title FROM articles"'):
+        assert "'=HYPERLINK(1)" in in_shell(directory, words).stdout

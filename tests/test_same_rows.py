@@ -239,6 +239,30 @@ def test_what_older_rules_read_is_read_again_in_place_as_a_rebuild_would(
     assert differences(read_again, dump(directory.db)) == {}
 
 
+def test_a_page_that_is_no_longer_read_as_gone_gives_its_article_back(tmp_path: Path) -> None:
+    """Neither reading is of an article, and the one before is in another batch."""
+    directory = make_archive(tmp_path / "a")
+    profile = directory.sites / "haber.toml"
+    profile.write_text(PROFILE + '[[layout]]\ntitle = ".t"\n', "utf-8")
+    odd = "<h1>Günün fotoğrafı</h1><p class='t'>Sayfa bulunamadı</p><p>Bugünün fotoğrafı burada, iyi seyirler.</p>"
+    shown = page("Ticaret arttı", LONG, MORE).replace(b"<h1>", b"<h1 class='t'>")
+    between = [exchange(f"/{n}.png", b"%d" % n, at="2024-01-02T00:00:00Z", content_type="image/png") for n in range(60)]
+    gone = exchange("/ticaret/", f"<html lang='tr'><body>{odd}</body></html>".encode(), at="2024-02-01T00:00:00Z")
+    write_warc(directory, "a", [exchange("/ticaret/", shown, at="2024-01-01T00:00:00Z"), *between, gone])
+    index_archive(directory)
+    with closing(sqlite3.connect(directory.db)) as db:
+        assert db.execute("SELECT gone_at FROM articles").fetchall() == [("2024-02-01T00:00:00.000000Z",)]
+    profile.write_text(PROFILE + '[[layout]]\ntitle = "h1"\n', "utf-8")
+
+    index_stale(directory)
+
+    read_again = dump(directory.db)
+    with closing(sqlite3.connect(directory.db)) as db:
+        assert db.execute("SELECT gone_at FROM articles").fetchall() == [(None,)]
+    rebuild(directory)
+    assert differences(read_again, dump(directory.db)) == {}
+
+
 def test_reading_again_that_was_interrupted_goes_on_by_itself(tmp_path: Path, told: ArchiveDir) -> None:
     directory = copy_of(told, tmp_path / "a")
     index_archive(directory)

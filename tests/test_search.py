@@ -172,6 +172,27 @@ def test_what_holds_no_word_is_said_to(db: Database, typed: str) -> None:
         search(db, typed)
 
 
+def _nested(depth: int) -> str:
+    typed = "ekmek"
+    for number in range(depth):
+        typed = f"({typed} OR tag:x) b{number}"
+    return typed
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("tag:a " * 999, " OR ".join(["tag:a"] * 1_100), *map(_nested, (5, 7, 9, 15)), "-(a " * 12, "-(a OR -(b " * 8),
+        *("title:(a NOT " * 19 + "b", "title:(" * 19 + "b", "(" * 60 + "tag:a" + " b)" * 60, "-title:(tag:a OR " * 7),
+    ],
+)
+def test_the_most_intricate_searches_are_answered_or_refused_in_one_line(db: Database, typed: str) -> None:
+    try:
+        assert search(db, typed).total == count(db, typed)
+    except QueryError as error:
+        assert "\n" not in str(error) and len(str(error)) < 200
+
+
 @pytest.mark.parametrize("typed", ["a*", "ekmek title:s*", "tag:un é*"])
 def test_a_beginning_of_one_letter_is_said_to_be_too_short(db: Database, typed: str) -> None:
     with pytest.raises(QueryError, match="too short"):

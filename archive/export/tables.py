@@ -122,7 +122,12 @@ def _csv_cell(cell: Cell) -> str | int | None:
     if isinstance(cell, list):
         texts = [one if isinstance(one, str) else str(one["url"]) for one in cell]
         cell = (" " if any(isinstance(one, dict) for one in cell) else "; ").join(texts)
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+    return no_formula(cell)
+
+
+def no_formula(text: str) -> str:
+    """A text as CSV has it: one that a spreadsheet would take for a formula with an apostrophe before it."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 # ---------------------------------------------------------------- JSON Lines

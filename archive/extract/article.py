@@ -37,7 +37,7 @@ from archive.extract.images import read_images
 from archive.extract.kinds import Evidence, decide, page_number
 from archive.extract.layout import select, text_of, unmatched
 from archive.extract.learned import without_learned
-from archive.extract.letters import bare
+from archive.extract.letters import bare, fit_for_rows
 from archive.extract.metadata import Head, read_head
 from archive.extract.moments import Dates
 from archive.extract.names import clean_names
@@ -74,7 +74,7 @@ def extract(payload: Payload, capture: Capture, site: Site | None) -> Extracted:
     reading = _Reading(page, capture, site)
     layout = reading.layout
     missed = unmatched(page.elements, layout) if layout else ()  # before anything leaves the tree
-    read = reading.extracted()
+    read = fit_for_rows(reading.extracted())
     return replace(
         read, layout=layout.span if layout else None, unmatched=missed, lacks=lacking(read, capture.url, site)
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
+from typing import Any, TypeVar
 
 from archive.language import fold
 
@@ -26,6 +28,33 @@ def as_meant(text: str) -> str:
     """`text` with the letters that its control characters of Latin-1 stand for; no terminal obeys what is left."""
     # As bytes: among letters of any script the pattern is looked for five times as fast.
     return text.translate(_C1) if _HAS_C1.search(text.encode("utf-8", "surrogatepass")) else text
+
+
+T = TypeVar("T")
+
+# Halves of letters, which JSON can name and no database keeps; what steers a terminal.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_LARGEST = 2**63 - 1  # number that a row holds
+
+
+def fit_for_rows(value: T) -> T:
+    """What a page says, in whatever it is kept, without what no row can hold and no terminal should get."""
+    fit: Any = value
+    if isinstance(value, str):
+        fit = _UNFIT.sub("", value) if _UNFIT.search(value) else value
+    elif isinstance(value, tuple):
+        parts = tuple(map(fit_for_rows, value))
+        fit = parts if any(new is not old for new, old in zip(parts, value, strict=True)) else value
+    elif isinstance(value, dict):
+        found = {fit_for_rows(name): fit_for_rows(part) for name, part in value.items()}
+        fit = found if found != value else value
+    elif isinstance(value, int):
+        fit = value if abs(value) <= _LARGEST else _LARGEST
+    elif is_dataclass(value) and not isinstance(value, type):
+        parts_of = {field.name: getattr(value, field.name) for field in fields(value)}
+        changed = {name: new for name, old in parts_of.items() if (new := fit_for_rows(old)) is not old}
+        fit = replace(value, **changed) if changed else value
+    return fit  # type: ignore[no-any-return]
 
 
 def letters_of(text: str) -> str:
