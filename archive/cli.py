@@ -188,6 +188,9 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
         faults.append(
             f"could not read {_count(len(report.damaged), 'stretch', 'stretches')}; `muragat verify` says where"
         )
+    if report.changed:
+        more = f" and {len(report.changed) - 1} more" if len(report.changed) > 1 else ""
+        faults.append(f"{report.changed[0]}{more}; bring it back from a backup, `muragat verify` names all")
     if report.hidden_lost:
         faults.append(lost_line(report.hidden_lost))
     if faults:
