@@ -283,7 +283,9 @@ class _Making:
         touched = self.made_at_ns is not None and target.stat().st_ctime_ns >= self.made_at_ns
         if self.full or touched:
             return hash_file(target) == entry.sha256
-        return linked or (known.sha256 if known else hash_file(target)) == entry.sha256
+        if known:  # as the backup before measured it: a link to a damaged file is no better for being one
+            return known.sha256 == entry.sha256
+        return linked or hash_file(target) == entry.sha256
 
     def _copy(self, file: BinaryIO, target: Path, size: int, place: str) -> None:
         digest = copy_file(file, target, size)

@@ -141,6 +141,10 @@ _FILTERS = (
 )
 
 
+# Where the machine, not the file or our SQL, is what SQLite complains of.
+_REFUSED = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY)
+
+
 @commands.command()
 @archive_option
 @click.option("--rebuild", is_flag=True, help="Make archive.db anew from the WARCs alone.")
@@ -158,9 +162,15 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
     try:
         report = (make_anew if rebuild else index_stale if stale else index_archive)(directory, jobs=jobs)
     except sqlite3.DatabaseError as error:
-        if type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
+        refused = isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _REFUSED
+        if not refused and type(error) is not sqlite3.DatabaseError:  # the subclasses are mistakes of ours
             raise
-        raise MuragatError(f"{directory.db}: {error}; delete it, `muragat index` then makes it anew") from error
+        anew = "`muragat index --rebuild` makes it anew from the WARCs"
+        if refused or rebuild:
+            anew = "see to the disk and to the right to write there, then run it again"
+        if directory.db.is_dir():
+            anew = "it is a folder; move it away, then run it again"
+        raise MuragatError(f"{directory.db}: {error}; {anew}") from error
     for line in report.notes:
         click.echo(line, err=True)
     for line in report.damaged:
@@ -178,6 +188,9 @@ def index(archive_dir: str | None, rebuild: bool, stale: bool, jobs: int | None)
         faults.append(
             f"could not read {_count(len(report.damaged), 'stretch', 'stretches')}; `muragat verify` says where"
         )
+    if report.changed:
+        more = f" and {len(report.changed) - 1} more" if len(report.changed) > 1 else ""
+        faults.append(f"{report.changed[0]}{more}; bring it back from a backup, `muragat verify` names all")
     if report.hidden_lost:
         faults.append(lost_line(report.hidden_lost))
     if faults:

@@ -181,14 +181,32 @@ def forget_reading(db: Database, warc: str, offset: int, *, digest: str) -> None
     )
 
 
+_LEANING = """
+SELECT warc, "offset", urlkey, payload_digest FROM captures
+WHERE warc <> ? AND record_type = 'revisit' AND kind NOT NULL AND payload_digest IN (
+    SELECT payload_digest FROM captures WHERE warc = ? AND record_type IN ('response', 'resource'))
+"""
+
+
 def forget_warc(db: Database, name: str) -> set[str]:
     """Take back all that was read of a WARC; the urlkeys whose articles that touches."""
     keys = {row[0] for row in db.execute("SELECT DISTINCT urlkey FROM captures WHERE warc = ?", [name])}
+    # Revisits in other files whose payload it held: they wait for whoever holds it now.
+    for warc, offset, key, digest in db.execute(_LEANING, [name, name]).fetchall():
+        forget_reading(db, warc, offset, digest=digest)
+        keys.add(key)
     for table in ("spam", "comment_sightings", "captures"):
         db.execute(f"DELETE FROM {table} WHERE warc = ?", [name])
+    crawl = db.execute("SELECT crawl FROM warcs WHERE filename = ?", [name]).fetchone()
     db.execute(
-        "UPDATE warcs SET indexed_to = 0, damaged = 0, sha256 = NULL, size_bytes = NULL WHERE filename = ?", [name]
+        "UPDATE warcs SET crawl = NULL, indexed_to = 0, damaged = 0, sha256 = NULL, size_bytes = NULL"
+        " WHERE filename = ?",
+        [name],
     )
+    if crawl:
+        db.execute(
+            "DELETE FROM crawls WHERE name = ?1 AND ?1 NOT IN (SELECT crawl FROM warcs WHERE crawl NOT NULL)", crawl
+        )
     return keys
 
 

@@ -18,8 +18,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -29,13 +29,13 @@ from sqlite_utils import Database
 from archive import manifest
 from archive.config import ArchiveDir
 from archive.derived import derive
-from archive.errors import LockedError, MuragatError, WarcError
+from archive.errors import LockedError, MuragatError, WarcError, WarcReadError
 from archive.facts import FAILED, Rules, add_crawl, add_facts, forget_reading, forget_warc
 from archive.hidden_log import bring_in, lost_line
 from archive.model import Capture, Extracted, PageKind, RecordType
 from archive.reading import BATCH, Again, Read
 from archive.schema import connect, define_urlkey, immediate, load_capture
-from archive.warc import CrawlNote, Damaged, Kept
+from archive.warc import CrawlNote, Damaged, Kept, member_at, members, open_warc, read_record
 from archive.workers import Readers
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,7 @@ class IndexReport:
     again: int = 0  # captures that were rows and were read again, because the rules have changed
     unread: int = 0  # captures whose page broke the reader; their rows say how
     damaged: list[str] = field(default_factory=list)  # what could not be read: file, offset, why
+    changed: list[str] = field(default_factory=list)  # WARCs that are gone, or not as long as when they were closed
     hidden_lost: list[str] = field(default_factory=list)  # addresses that stay hidden though hidden.jsonl lost them
     notes: list[str] = field(default_factory=list)  # what else a person should know
 
@@ -179,8 +180,7 @@ def index_into(
     try:
         lost = bring_in(db, directory.hidden)  # before any row that they withdraw
         report.hidden_lost = [page.url for page in lost]
-        whole = {row[0] for row in db.execute("SELECT filename FROM warcs WHERE indexed_to = size_bytes")}
-        places = {name: _checkpoint(db, directory, name) for name in sorted(names - whole)}
+        places = {name: _checkpoint(db, directory, name) for name in _unfinished(db, directory, names)}
         with Readers(directory, rules, jobs=jobs, of=database.name) as readers:
             _read_on(db, readers, places, rules, report)
             if settle or report.captures:
@@ -188,6 +188,7 @@ def index_into(
                 _read_waiting(db, readers, rules, report)
                 _read_again(db, readers, rules, report)
         _note_closed(db, directory)
+        report.changed = list(_changed(db, directory))
     finally:
         db.conn.close()
     report.warcs = len(names)
@@ -242,22 +243,78 @@ def _note_damage(report: IndexReport, error: WarcError) -> None:
         logger.warning("%s", error)
 
 
+def _unfinished(db: Database, directory: ArchiveDir, names: set[str]) -> Iterator[str]:
+    """The WARCs in which there may be more to read than is indexed. One that is rows and gone is none of them."""
+    known = {name: (to, size) for name, to, size in db.execute("SELECT filename, indexed_to, size_bytes FROM warcs")}
+    for name in sorted(names):
+        size, (indexed_to, closed) = _size(directory, name), known.get(name, (0, None))
+        if not indexed_to or (size is not None and not size == indexed_to == closed):
+            yield name
+
+
+def _size(directory: ArchiveDir, name: str) -> int | None:
+    """Bytes of a WARC, also while it is being written; None when it is gone, or a link to what is not there."""
+    for path in (directory.warcs / name, directory.warcs / f"{name}.open", directory.warcs / name):
+        with suppress(FileNotFoundError):
+            return path.stat().st_size
+    return None
+
+
+def _changed(db: Database, directory: ArchiveDir) -> Iterator[str]:
+    """What is to be said of files that are rows and no longer what they were."""
+    for name, closed in db.execute("SELECT filename, size_bytes FROM warcs WHERE indexed_to > 0 ORDER BY 1").fetchall():
+        size = _size(directory, name)
+        if size is None:
+            yield f"{name} is gone from {directory.warcs}; its rows stay"
+        elif closed is not None and size != closed:
+            yield f"{name} has {size} bytes; it had {closed} when it was closed"
+
+
 def _checkpoint(db: Database, directory: ArchiveDir, name: str) -> int:
-    """Where to go on in a WARC. A file shorter than its checkpoint was replaced: it is read again from its start."""
+    """Where to go on in a WARC. One that is no longer what was indexed is read again from its start."""
     row = db.execute("SELECT indexed_to FROM warcs WHERE filename = ?", [name]).fetchone()
     if row is None:
         with immediate(db):
             db.execute("INSERT OR IGNORE INTO warcs (filename, indexed_to, damaged) VALUES (?, 0, 0)", [name])
         return 0
-    sizes = [
-        path.stat().st_size for path in (directory.warcs / name, directory.warcs / f"{name}.open") if path.exists()
-    ]
-    if sizes and sizes[0] < row[0]:
+    place, size = int(row[0]), _size(directory, name)
+    if not place or size is None or size == place:
+        return place
+    if size < place:
         logger.warning("%s is shorter than what was indexed of it; it is indexed again from its start", name)
-        with immediate(db):
-            derive(db, forget_warc(db, name))
-        return 0
-    return int(row[0])
+    elif not (directory.warcs / name).exists() or _begins_as_indexed(db, directory, name, place):
+        return place  # a crawl that writes to a file only adds to it
+    else:
+        logger.warning("%s is another file than the one that was indexed; it is indexed again from its start", name)
+    with immediate(db):
+        derive(db, forget_warc(db, name))
+    return 0
+
+
+def _begins_as_indexed(db: Database, directory: ArchiveDir, name: str, place: int) -> bool:
+    """Whether the last record that is a row still stands in its place; without one, whether a record ends there."""
+    last = db.execute('SELECT max("offset") FROM captures WHERE warc = ?', [name]).fetchone()[0]
+    if last is None:
+        with open_warc(directory.warcs, name) as file:
+            ends = (member.end for member in members(file, name, keep=False))
+            return next((end for end in ends if end >= place), None) == place
+    row = load_capture(db, name, last)
+    try:
+        record = read_record(member_at(directory.warcs, name, last), name)
+    except WarcReadError:
+        return False
+    if not isinstance(record, Kept):
+        return False
+    found = record.capture
+    if row.record_type is RecordType.REVISIT:  # it has the digest that it means, not the one that it states
+        found = replace(found, payload_digest=row.payload_digest)
+    return (found.url, found.captured_at, found.length, found.record_type, found.payload_digest) == (
+        row.url,
+        row.captured_at,
+        row.length,
+        row.record_type,
+        row.payload_digest,
+    )
 
 
 def _move_checkpoint(db: Database, name: str, *, since: int, to: int) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from archive.errors import MuragatError, SchemaTooNewError
+from archive.manifest import may_be_name
 from archive.readonly import open_readonly
 from archive.warc import sync_folder
 
@@ -52,16 +53,13 @@ def read_contents(folder: Path) -> Contents:
         said = json.loads(path.read_bytes())
         if said["format"] > FORMAT:
             raise SchemaTooNewError(f"{path} was written by a newer muragat; install that")
-        files = tuple(
-            KeptFile(
-                path=_inside(one["path"]), place=_inside(one["place"]), size=int(one["size"]), sha256=one["sha256"]
-            )
-            for one in said["files"]
-        )
+        files = tuple(_kept_file(one) for one in said["files"])
         return Contents(made_at=str(said["made_at"]), head=said["head"], files=files)
     except FileNotFoundError as error:
         raise MuragatError(f"{folder} is no backup: it has no {CONTENTS}; `muragat backup DIR` makes one") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise MuragatError(f"{path}: {error.strerror or error}; take another copy of this backup") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MuragatError(
             f"{path} is damaged ({error!r}); take another copy of this backup, or make one in a new folder"
         ) from error
@@ -75,10 +73,20 @@ def write_contents(folder: Path, contents: Contents) -> None:
     sync_folder(folder)
 
 
-def _inside(path: str) -> str:
+def _kept_file(said: dict[str, object]) -> KeptFile:
+    size, digest = said["size"], said["sha256"]
+    if not isinstance(size, int) or size < 0 or not isinstance(digest, str):
+        raise ValueError("a size or a SHA-256 is none")
+    return KeptFile(path=_inside(said["path"]), place=_inside(said["place"]), size=size, sha256=digest)
+
+
+def _inside(path: object) -> str:
+    """A path below a folder, of names that a file can have."""
+    if not isinstance(path, str):
+        raise ValueError(f"{path!r} is no path")
     parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts:
-        raise ValueError(path)
+    if not parts or path.startswith("/") or ".." in parts or not all(map(may_be_name, parts)):
+        raise ValueError(path[:100])
     return path
 
 

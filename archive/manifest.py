@@ -19,6 +19,8 @@ from archive.errors import MuragatError
 from archive.warc import warc_date
 
 GENESIS = "0" * 64  # what the first line names as the line before
+_NO_ENTRY = (ValueError, KeyError, TypeError, RecursionError)  # what a line that is none raises
+_NAME_BYTES = 255  # of a file's name, on every disk in use
 
 
 def append(manifest: Path, warc: Path, *, sha256_hex: str, at: datetime, event: str = "closed") -> str:
@@ -73,7 +75,7 @@ def read(manifest: Path) -> list[Entry]:
     for number, line in enumerate(read_lines(manifest)[0], 1):
         try:
             entries.append(_parse(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except _NO_ENTRY as error:
             raise MuragatError(f"{manifest} line {number} is damaged ({error}); restore it from a backup") from error
     return entries
 
@@ -92,8 +94,18 @@ def parse_line(line: bytes) -> Entry | None:
     """A line's entry; None when it is none."""
     try:
         return _parse(line)
-    except (ValueError, KeyError, TypeError):
+    except _NO_ENTRY:
         return None
+
+
+def may_be_name(name: str) -> bool:
+    """Whether a file in a folder can have this name."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        return False
+    try:
+        return len(name.encode()) <= _NAME_BYTES
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
 
 
 def _parse(line: bytes) -> Entry:
@@ -102,8 +114,12 @@ def _parse(line: bytes) -> Entry:
     event = fields.get("event", "closed")
     if not isinstance(size, int) or not all(isinstance(text, str) for text in (name, digest, previous, event)):
         raise ValueError("a value is of the wrong type")
-    if not name or "/" in name or name in (".", ".."):
-        raise ValueError(f"{name!r} is not the name of a file")
+    if not 0 <= size < 1 << 63:
+        raise ValueError(f"{size} is not the size of a file")
+    for text in (digest, previous, event):
+        text.encode()  # a lone surrogate is a ValueError: nothing takes it, neither a table nor a terminal
+    if not may_be_name(name):
+        raise ValueError(f"{name[:100]!r} is not the name of a file")
     return Entry(name, size, digest, previous, sha256(line).hexdigest(), event)
 
 

@@ -18,6 +18,8 @@ from archive.hidden_log import take_over
 from archive.index import IndexReport, hold, index_into
 from archive.schema import schema_digest
 
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+
 
 def rebuild(directory: ArchiveDir, *, jobs: int | None = None) -> IndexReport:
     """Make archive.db anew, or go on with it; `jobs` processes read (None: one a core that this one may use).
@@ -86,17 +88,29 @@ def _remove(fresh: Path) -> None:
 
 
 def _copy_into(fresh: Path, database: Path) -> None:
-    source, target = sqlite3.connect(fresh), sqlite3.connect(database, timeout=60)
-    try:
+    """Into the living file; one that cannot be written to, as it is damaged, is set aside and a new one made."""
+    with closing(sqlite3.connect(fresh)) as source:
+        try:
+            _copy(source, database)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+                raise
+            if source.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":  # it is not the target that is damaged
+                raise
+            _set_aside(database)
+            _copy(source, database)
+
+
+def _copy(source: sqlite3.Connection, database: Path) -> None:
+    with closing(sqlite3.connect(database, timeout=60)) as target:
         source.backup(target)
-    except sqlite3.DatabaseError as error:
-        if "not a database" not in str(error):
-            raise
-        # What stands there is no database, so nobody has it open as one: out of the way, but kept.
-        target.close()
-        database.rename(database.with_name("archive.db.broken"))
-        target = sqlite3.connect(database)
-        source.backup(target)
-    finally:
-        source.close()
-        target.close()
+
+
+def _set_aside(database: Path) -> None:
+    """Kept, as it may be all that knows of a hidden page. Its log goes along: it must not be played into a new file."""
+    broken = database.with_name("archive.db.broken")
+    for suffix in ("-shm", "-wal", ""):
+        broken.with_name(broken.name + suffix).unlink(missing_ok=True)
+        path = database.with_name(database.name + suffix)
+        if path.exists():
+            path.rename(broken.with_name(broken.name + suffix))

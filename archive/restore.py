@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,12 @@ def restore(folder: Path, to: Path, *, progress: Progress | None = None) -> Rest
         raise MuragatError(
             f"{error.filename or part}: {error.strerror or error}; {to} was not made; make room, then run it again"
         ) from error
-    indexed = index_archive(ArchiveDir(to))
+    try:
+        indexed = index_archive(ArchiveDir(to))
+    except sqlite3.DatabaseError as error:
+        raise MuragatError(
+            f"{to} is restored, but not its rows: archive.db: {error}; `muragat index --rebuild` makes them anew"
+        ) from error
     return Restored(contents=contents, captures=indexed.captures, hidden_lost=indexed.hidden_lost)
 
 
@@ -67,11 +73,15 @@ def check(folder: Path, *, progress: Progress | None = None) -> tuple[Contents, 
 
 
 def _fault(path: Path, kept: KeptFile) -> str | None:
-    if not path.is_file():
-        return f"{kept.path} is missing"
-    if path.stat().st_size != kept.size:
-        return f"{kept.path} has {path.stat().st_size} bytes instead of {kept.size}"
-    return None if hash_file(path) == kept.sha256 else f"{kept.path} is not what was written: its SHA-256 is another"
+    try:
+        if not path.is_file():
+            return f"{kept.path} is missing"
+        if path.stat().st_size != kept.size:
+            return f"{kept.path} has {path.stat().st_size} bytes instead of {kept.size}"
+        same = hash_file(path) == kept.sha256
+    except OSError as error:
+        return f"{kept.path} cannot be read: {error.strerror or error}"
+    return None if same else f"{kept.path} is not what was written: its SHA-256 is another"
 
 
 def _copy_all(folder: Path, contents: Contents, part: Path, progress: Progress | None) -> None:

@@ -493,6 +493,8 @@ def test_where_the_damaged_file_is_a_link_both_are_damaged_and_it_is_said(kept: 
     again = made(kept, tmp_path / "b", minutes=1)
 
     assert (again.mended, again.damaged) == ([], ["haber-1.warc.gz is not what it was when it was closed"])
+    for minutes in (2, 3):  # whatever the file system says of when it was touched
+        assert made(kept, tmp_path / "b", minutes=minutes).damaged == again.damaged
 
 
 def test_a_damaged_log_in_the_backup_does_not_make_it_that_of_another_archive(kept: ArchiveDir, tmp_path: Path) -> None:
@@ -557,8 +559,10 @@ def test_a_restore_that_was_interrupted_is_begun_anew(kept: ArchiveDir, tmp_path
     assert not (tmp_path / "c.partial").exists()
 
 
-@pytest.mark.parametrize("path", ["../../evil", "/etc/evil", "", "warcs/../../x"])
-def test_a_backup_that_names_files_outside_of_itself_is_refused(kept: ArchiveDir, tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["../../evil", "/etc/evil", "", "warcs/../../x", "x\0y", "\ud800", "a" * 300, "ğ" * 128, 5, None]
+)
+def test_a_backup_that_names_files_outside_of_itself_is_refused(kept: ArchiveDir, tmp_path: Path, path: object) -> None:
     made(kept, tmp_path / "b")
     contents = tmp_path / "b" / "backup.json"
     for name in ("path", "place"):
@@ -568,6 +572,55 @@ def test_a_backup_that_names_files_outside_of_itself_is_refused(kept: ArchiveDir
 
         with pytest.raises(MuragatError, match="damaged"):
             restore(tmp_path / "b", tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b"[]",
+        b"\xff",
+        *(
+            b'{"format": 1, "made_at": "", "head": null, "files": [{"path": "a", "place": "a", %s}]}' % rest
+            for rest in (b'"size": 1e999, "sha256": ""', b'"size": -1, "sha256": ""', b'"size": 1, "sha256": null')
+        ),
+    ],
+    ids=["deep", "list", "bytes", "endless", "negative", "digest"],
+)
+def test_a_backup_json_that_is_none_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "backup.json").write_bytes(content)
+
+    with pytest.raises(MuragatError, match="is damaged"):
+        check(tmp_path)
+
+
+def test_a_backup_json_that_is_a_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "backup.json").mkdir()
+
+    with pytest.raises(MuragatError, match="take another copy"):
+        check(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[" * 200_000,
+        *(
+            b'{"name": "%s", "size": %s, "sha256": "", "previous": ""}' % pair
+            for pair in ((b"\\u0000", b"1"), (b"\\ud800", b"1"), (b"a" * 300, b"1"), (b"a", b"-1"), (b"a", b"9" * 30))
+        ),
+    ],
+    ids=["deep", "nul", "surrogate", "long", "negative", "endless"],
+)
+def test_a_line_of_the_chain_that_no_file_can_have_is_damaged(kept: ArchiveDir, tmp_path: Path, line: bytes) -> None:
+    with kept.manifest.open("ab") as file:
+        file.write(line + b"\n")
+
+    with pytest.raises(MuragatError, match="line 3 is damaged"):
+        manifest.read(kept.manifest)
+    assert [one.kind for one in manifest.breaks(manifest.read_lines(kept.manifest)[0])] == ["damaged"]
+    assert muragat("index", "--archive", str(kept.root)).stderr.count("\n") == 1
+    assert made(kept, tmp_path / "b").damaged == []
 
 
 def test_what_is_no_backup_is_said_to_be_none(tmp_path: Path) -> None:

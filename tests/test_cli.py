@@ -380,7 +380,9 @@ def test_a_database_that_is_none_is_said_to_be_and_can_be_made_anew(copy: Path) 
     (copy / "archive.db").write_text("not a database, by far not one" * 99)
 
     assert "file is not a database; `muragat index" in said(muragat("status", "--archive", str(copy)))
-    assert "file is not a database; delete it, `muragat index`" in said(muragat("index", "--archive", str(copy)))
+    assert "file is not a database; `muragat index --rebuild` makes it anew" in said(
+        muragat("index", "--archive", str(copy))
+    )
     (copy / "archive.db").unlink()
     assert muragat("index", "--archive", str(copy)).returncode == 0
     assert muragat("status", "--archive", str(copy)).returncode == 0

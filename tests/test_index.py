@@ -9,12 +9,13 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from archives import dump, exchange, make_archive, page, write_warc
+from archives import dump, exchange, make_archive, page, run, write_warc
 
 from archive.config import ArchiveDir
 from archive.errors import MuragatError
@@ -240,6 +241,33 @@ def test_a_rebuild_replaces_what_is_no_database(told: ArchiveDir, tmp_path: Path
 
     assert dump(directory.db) == dump(told.db)
     assert (directory.root / "archive.db.broken").exists()
+
+
+@pytest.mark.parametrize("part", [0.3, 0.5, 0.9])
+def test_a_rebuild_replaces_a_database_that_was_cut(told: ArchiveDir, tmp_path: Path, part: float) -> None:
+    directory = make_archive(tmp_path / "a")
+    shutil.copytree(told.warcs, directory.warcs, dirs_exist_ok=True)
+    shutil.copy(told.manifest, directory.manifest)
+    with closing(sqlite3.connect(told.db)) as db:
+        db.execute("VACUUM INTO ?", [str(directory.db)])
+    with directory.db.open("r+b") as file:
+        file.truncate(int(directory.db.stat().st_size * part))
+
+    rebuild(directory)
+
+    assert dump(directory.db) == dump(told.db)
+    assert run(directory, "index")[0] == 0
+
+
+@pytest.mark.parametrize("words", [("index",), ("index", "--rebuild")])
+def test_a_folder_in_the_place_of_the_database_is_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    directory = make_archive(tmp_path / "a")
+    directory.db.mkdir()
+
+    code, said = run(directory, *words)
+
+    assert (code, said.count("\n")) == (1, 0)
+    assert "it is a folder; move it away" in said
 
 
 # ---------------------------------------------------------------- answers that are not whole, or not there

@@ -18,11 +18,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from archives import HOST, PROFILE, dump, exchange, make_archive, page, write_warc
+from archives import HOST, PROFILE, dump, exchange, make_archive, page, run, write_warc
 
 from archive import manifest
 from archive.config import ArchiveDir
 from archive.index import index_archive, index_stale
+from archive.model import Exchange
 from archive.rebuild import rebuild
 from archive.warc import Original, compress_record
 
@@ -282,6 +283,79 @@ def test_a_profile_that_comes_later_makes_the_pages_of_its_hosts_stale(tmp_path:
     index_stale(directory)
 
     assert differences(dump(directory.db), dump(told.db)) == {}
+
+
+TWO = [
+    exchange("/bir/", page("Ticaret hacmi arttı", LONG, MORE), at="2024-01-01T10:00:00Z"),
+    exchange("/iki/", page("Kar yağışı başladı", MORE, LONG), at="2024-01-01T10:00:01Z"),
+]
+
+
+def replaced(directory: ArchiveDir, name: str, exchanges: list[Exchange], *, crawl: str) -> None:
+    """Another closed WARC in the place of the one of that name; the chain still names the first one."""
+    (directory.warcs / f"{name}.warc.gz").unlink()
+    write_warc(directory, name, exchanges, close=False, isPartOf=crawl).close()
+
+
+@pytest.mark.parametrize(
+    "exchanges",
+    [TWO[1:], [replace(TWO[1], captured_at=TWO[0].captured_at), *TWO[::-1], *TWO]],
+    ids=["shorter", "longer"],
+)
+def test_a_closed_file_that_is_another_one_is_read_from_its_start(tmp_path: Path, exchanges: list[Exchange]) -> None:
+    directory = make_archive(tmp_path / "a")
+    write_warc(directory, "old", TWO)
+    again = exchange("/bir/", page("Ticaret hacmi arttı", LONG, MORE), at="2024-02-01T10:00:00Z")
+    write_warc(directory, "revisit", [(again, Original(TWO[0].url, TWO[0].captured_at, False))])
+    index_archive(directory)
+    replaced(directory, "old", exchanges, crawl="another")
+
+    told = index_archive(directory).changed
+
+    assert [line.split(" has ")[0] for line in told] == ["old.warc.gz"]
+    read = dump(directory.db)
+    rebuild(directory)
+    assert differences(read, dump(directory.db)) == {}
+
+
+def test_a_closed_file_that_was_cut_loses_its_rows_and_one_that_grew_gains_them(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    path = write_warc(directory, "old", TWO).path
+    index_archive(directory)
+    whole = path.read_bytes()
+    with closing(sqlite3.connect(directory.db)) as db:
+        second = db.execute('SELECT max("offset") FROM captures').fetchone()[0]
+    path.write_bytes(whole[: second + 100])
+    assert index_archive(directory).captures == 1
+    assert index_archive(directory).captures == 0
+    read = dump(directory.db)
+    rebuild(directory)
+    assert differences(read, dump(directory.db)) == {}
+    assert len(read["articles"]) == 1
+
+    path.write_bytes(whole)
+
+    assert index_archive(directory).changed == []
+    assert len(dump(directory.db)["articles"]) == 2
+
+
+def test_a_file_that_is_gone_is_said_and_keeps_its_rows_until_it_is_back(tmp_path: Path) -> None:
+    directory = make_archive(tmp_path / "a")
+    path = write_warc(directory, "old", TWO).path
+    write_warc(directory, "open", TWO[:1], close=False)
+    assert run(directory, "index")[0] == 0
+    read = dump(directory.db)
+    path.rename(tmp_path / "elsewhere")
+
+    code, said = run(directory, "index")
+
+    assert code == 1
+    assert f"old.warc.gz is gone from {directory.warcs}; its rows stay; bring it back" in said
+    assert dump(directory.db) == read
+    path.symlink_to(tmp_path / "elsewhere")  # as an import by link
+    assert run(directory, "index")[0] == 0
+    (tmp_path / "elsewhere").unlink()
+    assert "old.warc.gz is gone" in run(directory, "index")[1]
 
 
 @pytest.mark.parametrize("name", "abc")
