@@ -18,6 +18,7 @@ from archive.warc import warc_date
 
 # Beyond this, all stretches together, nothing is compared word by word: in the worst case that takes their cube.
 MOST_WORDS = 3_000
+MOST_LINES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,10 @@ def _body(wording: Said) -> str:
 def diff_words(old: str, new: str) -> list[Piece]:
     """What was added and removed between two texts, word by word, white space kept."""
     before, after = (re.findall(r"[^\n]*\n+|[^\n]+", text) for text in (old, new))
-    effort, pieces = Effort(2 * MOST_WORDS), list[Piece]()
+    lines = [[part.strip() for part in side] for side in (before, after)]
+    effort, pieces = Effort(2 * MOST_WORDS), list[Piece]()  # words and the spaces between
     # Paragraphs first: a word stays in its own, and of a long text only what changed is compared word by word.
-    for equal, i1, i2, j1, j2 in _steps([part.strip() for part in before], [part.strip() for part in after], effort):
+    for equal, i1, i2, j1, j2 in _steps(*lines, Effort(MOST_LINES)):
         if equal:
             pieces.append(Piece("same", "".join(after[j1:j2])))
         else:

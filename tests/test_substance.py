@@ -205,6 +205,21 @@ def test_many_changed_paragraphs_between_others_do_not_take_long(words: int) -> 
     assert time.process_time() - began < 10  # 2 s where nothing else runs
 
 
+@pytest.mark.parametrize("items", [1_400, 2_900, 5_900])
+@pytest.mark.parametrize("between", [" ", "\n", "\n\n"])
+def test_every_second_word_or_paragraph_may_change(between: str, items: int) -> None:
+    chance, old, new = random.Random(7), list[str](), list[str]()
+    for _ in range(items // 2):
+        kept = f"söz{chance.randrange(70)}"
+        old, new = [*old, kept, _word(chance)], [*new, kept, _word(chance)]
+
+    began = time.process_time()
+    edit(between.join(old), between.join(new))
+    diff_words(between.join(old), between.join(new))
+
+    assert time.process_time() - began < 9  # 3 s where nothing else runs
+
+
 def test_a_change_in_a_text_too_long_to_be_read_whole_is_told_from_its_paragraphs() -> None:
     chance = random.Random(5)
     parts = [f"Bakan {_word(chance)} ile konuştu." for _ in range(10_000)]
