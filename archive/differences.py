@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
@@ -13,11 +13,12 @@ from sqlite_utils import Database
 from archive.errors import NotCapturedError
 from archive.query import as_of, wordings
 from archive.snippets import with_lead
-from archive.substance import Said, Weight, substance
+from archive.substance import Effort, Said, Weight, substance
 from archive.warc import warc_date
 
-# Beyond this two stretches are not compared word by word: in the worst case that takes their cube.
+# Beyond this, all stretches together, nothing is compared word by word: in the worst case that takes their cube.
 MOST_WORDS = 3_000
+MOST_LINES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +90,22 @@ def _body(wording: Said) -> str:
 def diff_words(old: str, new: str) -> list[Piece]:
     """What was added and removed between two texts, word by word, white space kept."""
     before, after = (re.findall(r"[^\n]*\n+|[^\n]+", text) for text in (old, new))
+    lines = [[part.strip() for part in side] for side in (before, after)]
+    effort, pieces = Effort(2 * MOST_WORDS), list[Piece]()  # words and the spaces between
     # Paragraphs first: a word stays in its own, and of a long text only what changed is compared word by word.
-    steps = SequenceMatcher(None, [part.strip() for part in before], [part.strip() for part in after]).get_opcodes()
-    pieces = list[Piece]()
-    for tag, i1, i2, j1, j2 in steps:
-        if tag == "equal":
+    for equal, i1, i2, j1, j2 in _steps(*lines, Effort(MOST_LINES)):
+        if equal:
             pieces.append(Piece("same", "".join(after[j1:j2])))
         else:
-            pieces += _diff_stretch("".join(before[i1:i2]), "".join(after[j1:j2]))
+            pieces += _diff_stretch("".join(before[i1:i2]), "".join(after[j1:j2]), effort)
     return _joined(pieces)
 
 
-def _diff_stretch(old: str, new: str) -> list[Piece]:
+def _diff_stretch(old: str, new: str, effort: Effort) -> list[Piece]:
     before, after = (re.findall(r"\s+|\S+", text) for text in (old, new))
-    if max(len(before), len(after)) > 2 * MOST_WORDS:
-        return [Piece("removed", old), Piece("added", new)]
     pieces = list[Piece]()
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, before, after).get_opcodes():
-        if tag == "equal":
+    for equal, i1, i2, j1, j2 in _steps(before, after, effort):
+        if equal:
             pieces.append(Piece("same", "".join(before[i1:i2])))
             continue
         if i2 > i1:
@@ -114,6 +113,29 @@ def _diff_stretch(old: str, new: str) -> list[Piece]:
         if j2 > j1:
             pieces.append(Piece("added", "".join(after[j1:j2])))
     return pieces
+
+
+def _steps(old: list[str], new: list[str], effort: Effort) -> Iterator[tuple[bool, int, int, int, int]]:
+    """(whether equal, from, to, from, to) through both; of what is too long only the ends are told from the middle."""
+    if effort.allows(len(old), len(new)):
+        for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new).get_opcodes():
+            yield tag == "equal", i1, i2, j1, j2
+        return
+    shorter = min(len(old), len(new))
+    start = next((place for place in range(shorter) if old[place] != new[place]), shorter)
+    end = next((place for place in range(shorter - start) if old[-1 - place] != new[-1 - place]), shorter - start)
+    middle = start, len(old) - end, start, len(new) - end
+    if start:
+        yield True, 0, start, 0, start
+    if middle[1] > start or middle[3] > start:
+        if min(middle[1], middle[3]) > start and start + end and effort.allows(middle[1] - start, middle[3] - start):
+            steps = SequenceMatcher(None, old[start : middle[1]], new[start : middle[3]]).get_opcodes()
+            for tag, i1, i2, j1, j2 in steps:
+                yield tag == "equal", start + i1, start + i2, start + j1, start + j2
+        else:
+            yield False, *middle
+    if end:
+        yield True, middle[1], len(old), middle[3], len(new)
 
 
 def _joined(pieces: list[Piece]) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""The words, numbers and dates of a text, each with a key by which two texts are compared.  No I/O.
+"""The words, numbers, dates and names of a text, each with a key by which two texts are compared.  No I/O.
 
 What says the same has the same key, however it is printed: folded letters, a value, a day.
 """
@@ -6,12 +6,14 @@ What says the same has the same key, however it is printed: folded letters, a va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import NamedTuple
 
 from archive.dates import month_of, weekday_of
-from archive.language import fold, lower
+from archive.language import MOST_WORD_LETTERS, fold, lower, search_terms
 
 
 class Token(NamedTuple):
@@ -43,7 +45,7 @@ _MAGNITUDE = re.compile(rf"{_SPACES}+({_LETTERS}+)")
 _NUMBER = re.compile(rf"\d{{1,3}}(?:{_SPACES}\d{{3}})+(?!\d)(?:,\d+)?|\d+(?:[.,:]\d+)*")
 _ENDING = re.compile(_SUFFIX)  # 15’i and 15’in are one number
 _MOST_SPELLED = 12  # words of one number: more are a page's trick, and so are more digits
-_MOST_DIGITS = 40
+_MOST_DIGITS = 28  # Decimal rounds what has more
 _ENDS_SENTENCE = frozenset('.!?…:;"“”„«(–—-•\n')
 
 
@@ -158,6 +160,7 @@ _TENS = {
 _VALUES = (*range(10, 101, 10), 1000, 10**6, 10**9)
 
 
+@cache
 def _number_words(language: str | None) -> dict[str, Decimal]:
     """A word in lower case → its value, in the language of the text, else in Turkish, Kazakh and Russian."""
     known = [language] if language in _UNITS else ["tr", "kk", "ru"] if language is None else []
@@ -181,3 +184,56 @@ def _spelled(words: Sequence[tuple[str, Decimal]]) -> Token:
         else:
             rest = max(rest, Decimal(1)) * 100 if value == 100 else rest + value
     return Token("spelled", _number_key(total + rest), written)
+
+
+# ---------------------------------------------------------------- names
+
+# So many different words with a capital are stemmed, which takes up to 0.4 ms for each; an article has some hundred.
+_MOST_STEMS = 1_000
+
+
+class Names:
+    """Which words of two wordings are names: by a capital inside a sentence, or an ending behind an apostrophe."""
+
+    def __init__(self, paragraphs: Iterable[Sequence[Token]], language: str | None) -> None:
+        self._language = language
+        self._stems = dict[str, str]()
+        words = [] if language == "de" else [token for part in paragraphs for token in part if token.capital]
+        self._known = {self.stem(word) for word in words if not word.first or _with_ending(word.text)}
+
+    def is_name(self, token: Token) -> bool:
+        """Whether it names somebody or something."""
+        return token.capital and self.stem(token) in self._known
+
+    def stem(self, token: Token) -> str:
+        """The name without its endings, folded; of a text with too many, without what follows an apostrophe."""
+        stem = self._stems.get(token.text)
+        if stem is None:
+            if len(self._stems) < _MOST_STEMS:
+                stem = next(iter(search_terms(token.text, self._language)), token.key)
+            else:
+                stem = fold(re.split(f"[{APOSTROPHES}]", token.text)[0][:MOST_WORD_LETTERS])
+            self._stems[token.text] = stem
+        return stem
+
+
+def _with_ending(word: str) -> bool:
+    head, *tail = re.split(f"[{APOSTROPHES}]", word)
+    return bool(tail) and len(head) > 1 and tail[-1].islower()
+
+
+class SameNames:
+    """Stems among which one is looked up: it, or it with an ending that the stemmer left (Kazakistan, Kazakistanlı)."""
+
+    def __init__(self, stems: Iterable[str]) -> None:
+        self._stems = frozenset(stems)
+        self._sorted = sorted(self._stems)
+
+    def __contains__(self, stem: str) -> bool:
+        if stem in self._stems or any(stem[:end] in self._stems for end in range(_NAME_LETTERS, len(stem))):
+            return True
+        place = bisect_left(self._sorted, stem)
+        return len(stem) >= _NAME_LETTERS and place < len(self._sorted) and self._sorted[place].startswith(stem)
+
+
+_NAME_LETTERS = 4  # fewer are the beginning of too many others

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
-from archive.substance import Said, Substance, Weight, substance
+from archive.differences import diff_words
+from archive.substance import MOST_LETTERS, Said, Substance, Weight, substance
 
 TITLE = "Astana’da toplantı"
 
@@ -155,6 +157,97 @@ def test_hostile_texts_are_compared_in_bounded_time(words: int) -> None:
         edit(old, new)
 
     assert time.process_time() - began < 8
+
+
+def _word(chance: random.Random, letters: int = 8) -> str:
+    return "".join(chance.choices("abcdefghijklmnoprstuvyz", k=letters))
+
+
+TRAPS: dict[str, Callable[[random.Random], str]] = {  # shape → a piece of text, never twice the same
+    "capitalised words": lambda chance: f"ve {_word(chance).capitalize()} ",
+    "short names": lambda chance: f"e {_word(chance, 3).capitalize()} ",
+    "numbers": lambda chance: f"{chance.randrange(10**8)} ile ",
+    "digits": lambda chance: f"{chance.randrange(10)} ",
+    "dates": lambda chance: f"{chance.randint(1, 28)} Ekim{chance.choice(['', f' {chance.randint(1900, 2099)}'])} ve ",
+    "short paragraphs": lambda chance: f"p{chance.randrange(110)} metin\n\n{_word(chance)}\n\n",
+    "lines of one word": lambda chance: f"{_word(chance, 2)}\n",
+    "paragraphs of one letter": lambda chance: f"{chance.choice('ab')}\n\n",
+}
+
+
+@pytest.mark.parametrize("letters", [MOST_LETTERS - 1_000, 1_000_000])
+@pytest.mark.parametrize("shape", TRAPS)
+def test_no_shape_of_a_long_text_takes_long(shape: str, letters: int) -> None:
+    """Each took a minute or more in the indexer's transaction, where the lengths were not bounded."""
+    chance = random.Random(3)
+    pieces = [[TRAPS[shape](chance) for _ in range(letters // 3)] for _ in range(2)]
+    old, new = ("".join(side)[:letters] for side in pieces)
+
+    began = time.process_time()
+    edit(old, new)
+    weighed = time.process_time()
+    diff_words(old, new)
+
+    assert weighed - began < 6  # 1 s where nothing else runs
+    assert time.process_time() - weighed < 10
+
+
+@pytest.mark.parametrize("words", [1, 5, 40, 300, 1_400])
+def test_many_changed_paragraphs_between_others_do_not_take_long(words: int) -> None:
+    chance, pool = random.Random(4), [f"söz{n}" for n in range(110)]
+    anchors = [_word(chance) for _ in range(140_000 // (9 + 6 * words))]
+    old, new = ("\n\n".join(f"{one}\n\n{' '.join(chance.choices(pool, k=words))}" for one in anchors) for _ in "ab")
+
+    began = time.process_time()
+    edit(old, new)
+    diff_words(old, new)
+
+    assert time.process_time() - began < 10  # 2 s where nothing else runs
+
+
+@pytest.mark.parametrize("items", [1_400, 2_900, 5_900])
+@pytest.mark.parametrize("between", [" ", "\n", "\n\n"])
+def test_every_second_word_or_paragraph_may_change(between: str, items: int) -> None:
+    chance, old, new = random.Random(7), list[str](), list[str]()
+    for _ in range(items // 2):
+        kept = f"söz{chance.randrange(70)}"
+        old, new = [*old, kept, _word(chance)], [*new, kept, _word(chance)]
+
+    began = time.process_time()
+    edit(between.join(old), between.join(new))
+    diff_words(between.join(old), between.join(new))
+
+    assert time.process_time() - began < 9  # 3 s where nothing else runs
+
+
+def test_a_change_in_a_text_too_long_to_be_read_whole_is_told_from_its_paragraphs() -> None:
+    chance = random.Random(5)
+    parts = [f"Bakan {_word(chance)} ile konuştu." for _ in range(10_000)]
+    edited = [*parts[:5_000], "Kazada 12 kişi yaralandı.", *parts[5_000:]]
+    corrected = [*parts[:5_000], "Kazada 15 kişi yaralandı.", *parts[5_000:]]
+
+    old, new = "\n\n".join(edited), "\n\n".join(corrected)
+
+    assert edit(old, new).summary == "a number: 12 → 15"
+    assert edit(old, old.upper()).weight is Weight.TRIFLE
+    assert edit(old, old.replace(" ", "  ")).summary == "layout"
+    assert edit(old, "\n\n".join(reversed(edited))).summary == "the order of paragraphs"
+    assert [piece.text for piece in diff_words(old, new) if piece.change != "same"] == ["12", "15"]
+
+
+def test_of_a_text_changed_throughout_and_too_long_the_words_are_counted() -> None:
+    chance = random.Random(6)
+    old, new = (" ".join(_word(chance) for _ in range(40_000)) for _ in range(2))
+
+    assert edit(old, new).summary == "wording: 40000 words added, 40000 removed"
+    assert edit(old, old + " 2017").summary == "names or numbers among 1 words added, 0 removed"
+    assert edit(old, old.replace(" ", ", ")).weight is Weight.TRIFLE
+
+
+def test_every_digit_of_a_long_number_counts() -> None:
+    long = "1234567890" * 3
+
+    assert edit(f"Sayı {long}1 oldu.", f"Sayı {long}2 oldu.").weight is Weight.SUBSTANCE
 
 
 def test_whatever_a_page_says_is_weighed() -> None:
