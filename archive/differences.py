@@ -93,7 +93,7 @@ def diff_words(old: str, new: str) -> list[Piece]:
     lines = [[part.strip() for part in side] for side in (before, after)]
     effort, pieces = Effort(2 * MOST_WORDS), list[Piece]()  # words and the spaces between
     # Paragraphs first: a word stays in its own, and of a long text only what changed is compared word by word.
-    for equal, i1, i2, j1, j2 in _steps(*lines, Effort(MOST_LINES)):
+    for equal, i1, i2, j1, j2 in _steps(lines[0], lines[1], Effort(MOST_LINES)):
         if equal:
             pieces.append(Piece("same", "".join(after[j1:j2])))
         else:
