@@ -75,7 +75,7 @@ def _read(log: Path) -> tuple[dict[str, Hidden], dict[str, datetime]]:
     for number, line in enumerate(read_lines(log)[0], 1):
         try:
             _follow(pages, told, json.loads(line))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise MuragatError(
                 f"{log} line {number} is damaged ({error}); restore it from a backup, or take that line out: what"
                 " archive.db knows to be hidden stays hidden"

@@ -35,6 +35,8 @@ def rebuild(directory: ArchiveDir, *, jobs: int | None = None) -> IndexReport:
         with hold(directory, "index"), hidden.unchanging(directory):
             index_into(directory, fresh, rules, report, jobs=jobs)  # what has been captured since
             report.hidden_lost = [page.url for page in take_over(directory, fresh)]
+            lost = sorted(_files(directory.db) - _files(fresh))
+            report.changed += [f"{name} is gone from {directory.warcs}, and its rows with it" for name in lost]
             _copy_into(fresh, directory.db)
         _remove(fresh)
     return report
@@ -74,6 +76,15 @@ def _why_anew(directory: ArchiveDir, fresh: Path, made_by: str, report: IndexRep
     report.damaged += [f"{name}: {count} of its stretches, before the interruption" for name, count in damaged]
     report.notes.append(f"goes on with a rebuild that was interrupted after {captures} captures")
     return None
+
+
+def _files(database: Path) -> set[str]:
+    """The WARCs that a database has rows of; none where it cannot be asked."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return {name for (name,) in db.execute("SELECT filename FROM warcs WHERE indexed_to > 0")}
+    except sqlite3.Error:
+        return set()
 
 
 def _note(fresh: Path) -> Path:

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from archive.dates import month_of, weekday_of
@@ -160,7 +160,7 @@ _TENS = {
 _VALUES = (*range(10, 101, 10), 1000, 10**6, 10**9)
 
 
-@cache
+@lru_cache(maxsize=64)  # what pages call their language may be anything
 def _number_words(language: str | None) -> dict[str, Decimal]:
     """A word in lower case → its value, in the language of the text, else in Turkish, Kazakh and Russian."""
     known = [language] if language in _UNITS else ["tr", "kk", "ru"] if language is None else []

@@ -356,6 +356,8 @@ def test_a_file_that_is_gone_is_said_and_keeps_its_rows_until_it_is_back(tmp_pat
     assert run(directory, "index")[0] == 0
     (tmp_path / "elsewhere").unlink()
     assert "old.warc.gz is gone" in run(directory, "index")[1]
+    code, said = run(directory, "index", "--rebuild")
+    assert (code, "old.warc.gz is gone" in said, "and its rows with it" in said) == (1, True, True)
 
 
 @pytest.mark.parametrize("name", "abc")
