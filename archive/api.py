@@ -26,7 +26,7 @@ from archive.edits import changes as list_changes
 from archive.errors import HiddenError, NotCapturedError, QueryError
 from archive.export import Exported, Form, Selection, form_of
 from archive.export import export as write_export
-from archive.hidden import SHOWN, refuse
+from archive.hidden import SHOWN
 from archive.hidden_log import Hidden, known
 from archive.model import Capture, Crawl, Payload, TimeMap
 from archive.schema import connect_readonly
@@ -181,7 +181,6 @@ class Archive:
 
     def duplicates(self, url: str) -> list[Duplicate]:
         """Where else the article at a URL stands: moved there, repeated, or syndicated. Raises HiddenError."""
-        refuse(self._db, url)
         return list_duplicates(self._db, url)
 
     def diff(self, url: str, start: Time | None = None, end: Time | None = None) -> Difference:

@@ -274,8 +274,7 @@ def print_hits(hits: Iterable[Hit], zones: Mapping[str, ZoneInfo]) -> None:
         # The title in bold, to the end of each mark too.
         title = _mark(hit.title, "\x1b[33m", "\x1b[39m") if _in_colour() else unmarked(hit.title)
         click.echo(click.style(title, bold=True) + gone + older)
-        zone = zones.get(hit.site or "", ZoneInfo("UTC"))
-        when = _local(hit.published_at, zone, hit.published_precision)
+        when = _local(hit.published_at, _zone(zones, hit.site), hit.published_precision)
         click.echo("  " + "  ".join(filter(None, [when, hit.section, hit.url])))
         if hit.snippet:
             click.echo("  " + _mark(hit.snippet, *_highlight()))
@@ -303,7 +302,7 @@ def show(
     if form == "json":
         print_json(article_json(shown))
         return
-    zone = directory.zones().get(str(shown.fields["site"]), ZoneInfo("UTC"))
+    zone = _zone(directory.zones(), shown.fields["site"])
     print_article(shown, zone)
     if sources:
         print_sources(shown)
@@ -627,7 +626,7 @@ def status(archive_dir: str | None, as_json: bool) -> None:
         names = ["site", "articles", "gone", "oldest", "newest"]
         zones = directory.zones()
         for one in sites:
-            zone = zones.get(str(one["site"]), ZoneInfo("UTC"))
+            zone = _zone(zones, one["site"])
             one["oldest"], one["newest"] = (_local(_text(one[name]), zone, "day") for name in ("oldest", "newest"))
         print_table(names, [[one[name] for name in names] for one in sites])
         click.echo()
@@ -1031,6 +1030,11 @@ def _text(value: object) -> str | None:
 
 def _day(value: object) -> str:
     return str(value)[:16].replace("T", " ") + "Z" if value else "—"
+
+
+def _zone(zones: Mapping[str, ZoneInfo], site: object) -> ZoneInfo:
+    """The clock of a site, by the name of its profile; UTC without one."""
+    return zones.get(str(site), ZoneInfo("UTC"))
 
 
 def _local(moment: str | None, zone: ZoneInfo, precision: str | None = None) -> str | None:

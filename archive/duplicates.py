@@ -20,7 +20,7 @@ from urllib.parse import urljoin, urlsplit
 
 from sqlite_utils import Database
 
-from archive.hidden import SHOWN
+from archive.hidden import SHOWN, refuse
 from archive.language import fold
 from archive.surt import urlkey
 
@@ -53,7 +53,8 @@ class Duplicate:
 
 
 def duplicates(db: Database, url: str) -> list[Duplicate]:
-    """Where else the article at a URL stands: where it moved first, then the most alike."""
+    """Where else the article at a URL stands: where it moved first, then the most alike. Raises HiddenError."""
+    refuse(db, url)
     rows = db.execute(
         "SELECT o.url, o.title, d.kind, d.similarity, o.site, o.published_at, o.first_seen_at, o.gone_at"
         " FROM articles a JOIN duplicates d ON d.article = a.id JOIN articles o ON o.id = d.other"

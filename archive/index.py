@@ -18,7 +18,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -35,7 +35,7 @@ from archive.hidden_log import bring_in, lost_line
 from archive.model import Capture, Extracted, PageKind, RecordType
 from archive.reading import BATCH, Again, Read
 from archive.schema import connect, define_urlkey, immediate, load_capture
-from archive.warc import CrawlNote, Damaged, Kept, member_at, members, open_warc, read_record
+from archive.warc import CrawlNote, Damaged, Kept, member_at, members, open_warc, read_record, size_of
 from archive.workers import Readers
 
 logger = logging.getLogger(__name__)
@@ -173,7 +173,8 @@ def index_into(
 ) -> None:
     """Bring a database up to the WARCs; whoever calls holds its lock.
 
-    Without `settle`, what waits for other captures is looked for only when there are new ones.
+    Without `settle`, what waits for other captures is looked for only when there are new ones, and files that changed
+    are not told of.
     """
     names = {path.name.removesuffix(".open") for path in directory.warcs.glob("*.warc.gz*") if ".torn" not in path.name}
     db = connect(database)
@@ -188,7 +189,8 @@ def index_into(
                 _read_waiting(db, readers, rules, report)
                 _read_again(db, readers, rules, report)
         _note_closed(db, directory)
-        report.changed = list(_changed(db, directory))
+        if settle:
+            report.changed = list(_changed(db, directory))
     finally:
         db.conn.close()
     report.warcs = len(names)
@@ -247,23 +249,15 @@ def _unfinished(db: Database, directory: ArchiveDir, names: set[str]) -> Iterato
     """The WARCs in which there may be more to read than is indexed. One that is rows and gone is none of them."""
     known = {name: (to, size) for name, to, size in db.execute("SELECT filename, indexed_to, size_bytes FROM warcs")}
     for name in sorted(names):
-        size, (indexed_to, closed) = _size(directory, name), known.get(name, (0, None))
+        size, (indexed_to, closed) = size_of(directory.warcs, name), known.get(name, (0, None))
         if not indexed_to or (size is not None and not size == indexed_to == closed):
             yield name
-
-
-def _size(directory: ArchiveDir, name: str) -> int | None:
-    """Bytes of a WARC, also while it is being written; None when it is gone, or a link to what is not there."""
-    for path in (directory.warcs / name, directory.warcs / f"{name}.open", directory.warcs / name):
-        with suppress(FileNotFoundError):
-            return path.stat().st_size
-    return None
 
 
 def _changed(db: Database, directory: ArchiveDir) -> Iterator[str]:
     """What is to be said of files that are rows and no longer what they were."""
     for name, closed in db.execute("SELECT filename, size_bytes FROM warcs WHERE indexed_to > 0 ORDER BY 1").fetchall():
-        size = _size(directory, name)
+        size = size_of(directory.warcs, name)
         if size is None:
             yield f"{name} is gone from {directory.warcs}; its rows stay"
         elif closed is not None and size != closed:
@@ -277,7 +271,7 @@ def _checkpoint(db: Database, directory: ArchiveDir, name: str) -> int:
         with immediate(db):
             db.execute("INSERT OR IGNORE INTO warcs (filename, indexed_to, damaged) VALUES (?, 0, 0)", [name])
         return 0
-    place, size = int(row[0]), _size(directory, name)
+    place, size = int(row[0]), size_of(directory.warcs, name)
     if not place or size is None or size == place:
         return place
     if size < place:

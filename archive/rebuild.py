@@ -13,10 +13,13 @@ from pathlib import Path
 
 from archive import hidden
 from archive.config import ArchiveDir
+from archive.errors import MuragatError
 from archive.facts import Rules
 from archive.hidden_log import take_over
 from archive.index import IndexReport, hold, index_into
+from archive.readonly import open_readonly
 from archive.schema import schema_digest
+from archive.warc import size_of
 
 _DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
@@ -70,7 +73,7 @@ def _why_anew(directory: ArchiveDir, fresh: Path, made_by: str, report: IndexRep
     except sqlite3.Error as error:
         return f"{fresh.name}: {error}"
     for (name,) in names:
-        if not any((directory.warcs / f"{name}{suffix}").exists() for suffix in ("", ".open")):
+        if size_of(directory.warcs, name) is None:
             return f"{name} is gone since"
     report.unread += unread
     report.damaged += [f"{name}: {count} of its stretches, before the interruption" for name, count in damaged]
@@ -81,9 +84,9 @@ def _why_anew(directory: ArchiveDir, fresh: Path, made_by: str, report: IndexRep
 def _files(database: Path) -> set[str]:
     """The WARCs that a database has rows of; none where it cannot be asked."""
     try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(open_readonly(database)) as db:
             return {name for (name,) in db.execute("SELECT filename FROM warcs WHERE indexed_to > 0")}
-    except sqlite3.Error:
+    except (sqlite3.Error, MuragatError):
         return set()
 
 

@@ -542,12 +542,23 @@ class Member:
 
 def open_warc(folder: Path, name: str) -> BinaryIO:
     """Open a WARC by its final name, also while it is still being written, also in the moment it is renamed."""
-    for path in (folder / name, folder / f"{name}.open", folder / name):
-        try:
+    for path in _paths(folder, name):
+        with suppress(FileNotFoundError):
             return path.open("rb")
-        except FileNotFoundError:
-            continue
     raise WarcReadError(name, 0, f"the file is not in {folder}; restore it from a backup, or `muragat index --rebuild`")
+
+
+def size_of(folder: Path, name: str) -> int | None:
+    """Bytes of a WARC, found as `open_warc` does; None when it is gone, or a link to what is not there."""
+    for path in _paths(folder, name):
+        with suppress(FileNotFoundError):
+            return path.stat().st_size
+    return None
+
+
+def _paths(folder: Path, name: str) -> tuple[Path, ...]:
+    """Where a WARC may lie; its final name again, for a crawl may rename it after the first look."""
+    return folder / name, folder / f"{name}.open", folder / name
 
 
 def read_warc(folder: Path, name: str, *, start: int = 0) -> Iterator[Kept | CrawlNote | Damaged | Passed]:

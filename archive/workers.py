@@ -27,7 +27,7 @@ from archive.config import ArchiveDir
 from archive.errors import WarcReadError
 from archive.facts import Rules
 from archive.reading import Again, Read, Stretch, read_on, stretches
-from archive.warc import Damaged
+from archive.warc import Damaged, size_of
 
 Task = TypeVar("Task", Stretch, Again)
 
@@ -59,7 +59,7 @@ class Readers:
 
     def read_on(self, places: Mapping[str, int]) -> Iterator[tuple[str, int, list[Read] | WarcReadError]]:
         """What WARCs hold beyond these places: (file, where it begins, what was read there), each in order."""
-        waiting = {name: self._waiting(name, place) for name, place in places.items()}
+        waiting = {name: (size_of(self._folder, name) or place) - place for name, place in places.items()}
         if self._elsewhere(many=sum(waiting.values()) > MANY_BYTES):
             for task, reads in self._started().read(self._plan(places)):
                 yield task.name, task.start, reads
@@ -85,13 +85,6 @@ class Readers:
 
     def _elsewhere(self, *, many: bool) -> bool:
         return self._careful or (self._jobs > 1 and (many or self._told))
-
-    def _waiting(self, name: str, place: int) -> int:
-        """Bytes beyond a place."""
-        for path in (self._folder / name, self._folder / f"{name}.open"):
-            if path.exists():
-                return path.stat().st_size - place
-        return 0
 
     def _plan(self, places: Mapping[str, int]) -> Iterator[Stretch]:
         for name, start in places.items():

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from archive.extract.elements import Elements
-from archive.extract.letters import as_meant
+from archive.extract.letters import as_meant, fit_for_rows
 
 JSON_LIMIT_CHARS = 1_000_000
 JSON_DEPTH, JSON_NODES = 8, 2_000
@@ -21,7 +21,6 @@ MAX_TYPE_CHARS, MAX_URL_CHARS = 200, 4_000
 ARTICLE_TYPE = re.compile(r"(?:Article|BlogPosting|Report)$|^Review$")
 # html.unescape raises for thousands of digits.
 _LONG_ENTITY = re.compile(r"&#[xX]?[0-9a-fA-F]{12,};?")
-_NO_LETTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 PAGE_TYPES = frozenset(("WebPage", "ItemPage"))
 
 
@@ -110,7 +109,7 @@ def clean(text: str) -> str:
 
 def without_half_letters(text: str) -> str:
     """`text` without what JSON and scripts can name and no database keeps: halves of letters, control characters."""
-    return as_meant(_NO_LETTER.sub("", text))
+    return fit_for_rows(as_meant(text))
 
 
 def unescape(text: str) -> str:

@@ -25,7 +25,7 @@ from archive.verify.relations import Pairs, Relations
 from archive.verify.repair import repair_open, running_crawls
 from archive.verify.rows import Row, Rows, compare
 from archive.verify.signatures import check_signatures, new_key, read_public_key, sign
-from archive.warc import Damaged, Kept, open_warc, read_warc, warc_date
+from archive.warc import Damaged, Kept, open_warc, read_warc, size_of, warc_date
 
 __all__ = ["Finding", "Kind", "Report", "new_key", "repair_open", "sign", "verify"]
 
@@ -156,7 +156,7 @@ class _Check:
                 message = f"named by {MANIFEST} line {lines[0][0]}, but missing"
                 report.add(Kind.FILE_MISSING, name, None, message)
         for name, count in self._rows.files():
-            if name not in names and not any((self._directory.warcs / one).exists() for one in (name, f"{name}.open")):
+            if name not in names and size_of(self._directory.warcs, name) is None:
                 report.rows += count
                 message = f"{count} rows, but the file is not in {self._directory.warcs}"
                 report.add(Kind.ROW_WITHOUT_RECORD, name, None, message)
